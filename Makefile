@@ -1,0 +1,49 @@
+# make run · make demo · make test · make lint: each makes .venv and installs what it needs, and does nothing twice.
+
+PYTHON ?= python3
+BIN := .venv/bin
+ARGS ?=
+
+.PHONY: run demo test test-heavy test-all lint format clean
+
+run: .venv/.installed
+	$(BIN)/python app.py $(ARGS)
+
+demo: .venv/.installed
+	$(BIN)/python cli.py demo $(ARGS)
+
+# Everything but the heavier suites, which `make test-all` adds.
+test: .venv/.installed-dev
+	$(BIN)/python -m pytest -m "not heavy" $(ARGS)
+
+test-heavy: .venv/.installed-dev
+	$(BIN)/python -m pytest -m heavy $(ARGS)
+
+test-all: .venv/.installed-dev
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: .venv/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: .venv/.installed-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf .venv
+
+# A stamp that is newer than the lists means that nothing has to be installed.
+.venv/.installed: requirements.txt requirements-overlay.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Hearth needs Python 3.11 or newer; set PYTHON=python3.11")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "Installing packages into .venv (once; a few minutes, about 8 GB on disk) …"
+	@$(BIN)/pip install --disable-pip-version-check --quiet -r requirements.txt
+	@$(BIN)/pip install --disable-pip-version-check --quiet --no-deps -r requirements-overlay.txt
+	@touch $@
+
+.venv/.installed-dev: .venv/.installed requirements-dev.txt
+	@$(BIN)/pip install --disable-pip-version-check --quiet -r requirements-dev.txt
+	@touch $@

@@ -1,0 +1,1 @@
+"""Long work as a directory plus a detached process. Knows nothing of machine learning or of the page that shows it."""

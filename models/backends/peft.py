@@ -1,0 +1,81 @@
+"""Plain transformers + PEFT (+ bitsandbytes for 4 and 8 bit): runs anywhere; Unsloth is measured against it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from models.backends import LoadOptions, LoraOptions
+
+
+class PeftBackend:
+    """See `Backend`."""
+
+    name = "peft"
+
+    def load(self, folder: Path, options: LoadOptions) -> Any:
+        import torch
+        from transformers import AutoModelForCausalLM
+
+        dtype = torch_dtype("fp32" if options.full and options.dtype == "fp16" else options.dtype)
+        device = "cuda:0" if torch.cuda.is_available() else "cpu"
+        model = AutoModelForCausalLM.from_pretrained(
+            folder,
+            dtype=dtype,
+            device_map={"": device},
+            quantization_config=_quantisation_config(options, dtype),
+        )
+        if options.quantisation != "none":
+            from peft import prepare_model_for_kbit_training
+
+            model = prepare_model_for_kbit_training(
+                model,
+                use_gradient_checkpointing=options.gradient_checkpointing,
+                gradient_checkpointing_kwargs={"use_reentrant": False},
+            )
+        elif options.gradient_checkpointing:
+            model.gradient_checkpointing_enable({"use_reentrant": False})
+            model.enable_input_require_grads()
+        return model
+
+    def add_adapter(self, model: Any, lora: LoraOptions, options: LoadOptions) -> Any:
+        import torch
+        from peft import LoraConfig, get_peft_model
+
+        config = LoraConfig(
+            task_type="CAUSAL_LM",
+            r=lora.rank,
+            lora_alpha=lora.alpha,
+            lora_dropout=lora.dropout,
+            target_modules=lora.target_modules,
+            use_rslora=lora.rslora,
+        )
+        torch.manual_seed(options.seed)
+        return get_peft_model(model, config)
+
+    def prepare_for_generation(self, model: Any) -> None:
+        model.eval()
+        model.config.use_cache = True
+
+
+def torch_dtype(name: str) -> Any:
+    """torch's type for bf16, fp16 or fp32."""
+    import torch
+
+    return {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}[name]
+
+
+def _quantisation_config(options: LoadOptions, dtype: Any) -> Any:
+    """NF4 with double quantisation (Dettmers et al. 2023), or LLM.int8()."""
+    from transformers import BitsAndBytesConfig
+
+    if options.quantisation == "4bit":
+        return BitsAndBytesConfig(
+            load_in_4bit=True,
+            bnb_4bit_quant_type="nf4",
+            bnb_4bit_use_double_quant=True,
+            bnb_4bit_compute_dtype=dtype,
+        )
+    if options.quantisation == "8bit":
+        return BitsAndBytesConfig(load_in_8bit=True)
+    return None

@@ -1,0 +1,69 @@
+"""Getting a model's files from the Hugging Face Hub into the Hub's own cache, or saying why not."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from jobs.errors import Missing
+
+# Weights as safetensors only: a pickle from outside could run code.
+PATTERNS = ["*.safetensors", "*.json", "*.jinja", "tokenizer.model", "*.txt", "LICENSE*", "README.md"]
+CHECK_SECONDS = 4.0
+
+
+def cached_snapshot(hub_id: str) -> Path | None:
+    """The newest complete copy in the Hub's cache, None when there is none. No network."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    try:
+        folder = Path(snapshot_download(hub_id, local_files_only=True))
+    except LocalEntryNotFoundError:
+        return None
+    complete = (folder / "config.json").exists() and any(folder.glob("*.safetensors"))
+    return folder if complete else None
+
+
+def hub_reachable() -> bool:
+    """Whether the Hub answers within a few seconds."""
+    if os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on"):
+        return False
+    import httpx
+    from huggingface_hub import constants
+
+    try:
+        httpx.head(constants.ENDPOINT, timeout=CHECK_SECONDS, follow_redirects=True)
+    except httpx.HTTPError:
+        return False
+    return True
+
+
+def download_snapshot(hub_id: str) -> Path:
+    """Download (or complete) a model. Raises Missing for an unknown or gated one, or without a connection."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
+
+    cached = cached_snapshot(hub_id)
+    if cached is not None:
+        return cached
+    if not hub_reachable():
+        raise Missing(
+            f"The model '{hub_id}' isn't on this machine.",
+            "The Hugging Face Hub can't be reached, so it can't be downloaded.",
+            "Connect once and try again, give a local folder, or use `embedded`, which needs no connection.",
+        )
+    try:
+        return Path(snapshot_download(hub_id, allow_patterns=PATTERNS))
+    except GatedRepoError as error:
+        raise Missing(
+            f"The model '{hub_id}' is gated.",
+            "Its owner asks you to accept terms first.",
+            f"Accept them at https://huggingface.co/{hub_id}, then log in with `hf auth login`.",
+        ) from error
+    except RepositoryNotFoundError as error:
+        raise Missing(
+            f"The Hub knows no model '{hub_id}'.",
+            "The name is misspelled, or the model is private and this machine isn't logged in.",
+            "Check the spelling on huggingface.co; for a private model run `hf auth login`.",
+        ) from error

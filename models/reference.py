@@ -1,0 +1,131 @@
+"""ModelRef: the ways to name a model, and where its files are.
+
+embedded              the default model, which needs neither Hub nor GPU
+org/name              a Hugging Face Hub id
+path/to/folder        a model saved by transformers (safetensors)
+job:<id>              what a train job made: its adapter with its base, or its whole model
+adapter:<folder>      a PEFT adapter with its base
+path/to/file.gguf     a GGUF file
+http://…              an OpenAI-compatible endpoint
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from jobs.errors import BadInput, Missing
+from jobs.files import read_json
+from jobs.workspace import Workspace
+
+RefKind = Literal["embedded", "hub", "local", "job", "adapter", "gguf", "endpoint"]
+
+
+@dataclass(frozen=True)
+class ModelRef:
+    """A model as a person names it; `target` is the text without its prefix."""
+
+    kind: RefKind
+    target: str
+
+    @property
+    def text(self) -> str:
+        return f"{self.kind}:{self.target}" if self.kind in ("job", "adapter") else self.target
+
+    @classmethod
+    def parse(cls, text: str) -> ModelRef:
+        """Raises BadInput for a text that names no model in any of the ways above."""
+        text = text.strip()
+        if text == "embedded":
+            return cls("embedded", text)
+        if text.startswith(("http://", "https://")):
+            return cls("endpoint", text)
+        for kind in ("job", "adapter"):
+            if text.startswith(f"{kind}:") and text != f"{kind}:":
+                return cls(kind, text.removeprefix(f"{kind}:"))  # type: ignore[arg-type]
+        if text.lower().endswith(".gguf"):
+            return cls("gguf", text)
+        if text and Path(text).expanduser().is_dir():
+            return cls("local", str(Path(text).expanduser().resolve()))
+        if re.fullmatch(r"[\w.-]+/[\w.-]+", text):
+            return cls("hub", text)
+        raise BadInput(
+            f"'{text}' names no model.",
+            "It is neither a folder that exists, nor a Hub id such as org/name, nor a .gguf file, nor `job:<id>`.",
+            "Check the spelling, or use `embedded` for the model that comes with Hearth.",
+        )
+
+
+@dataclass(frozen=True)
+class ResolvedModel:
+    """Where a model's files are: `folder` holds base weights and tokenizer, `adapter` a PEFT adapter on top."""
+
+    name: str
+    folder: Path
+    adapter: Path | None = None
+
+
+def resolve(ref: ModelRef | str, workspace: Workspace | None = None) -> ResolvedModel:
+    """Find (download, convert) a model's files. Raises Missing or BadInput with what to do."""
+    ref = ModelRef.parse(ref) if isinstance(ref, str) else ref
+    match ref.kind:
+        case "embedded":
+            from models.embedded import NAME, embedded_folder
+
+            return ResolvedModel(NAME, embedded_folder())
+        case "hub":
+            from models.download import download_snapshot
+
+            return ResolvedModel(ref.target.split("/")[-1], download_snapshot(ref.target))
+        case "local":
+            return ResolvedModel(Path(ref.target).name, _require_weights(Path(ref.target)))
+        case "job":
+            return _resolve_job(ref, workspace)
+        case "adapter":
+            return resolve_adapter(Path(ref.target).expanduser(), workspace)
+        case _:
+            raise BadInput(
+                f"'{ref.text}' can't be used here.",
+                "This step needs the model's own weights (safetensors), which a GGUF file or an endpoint doesn't give.",
+                "Name a Hub id, a folder, or `job:<id>`.",
+            )
+
+
+def _resolve_job(ref: ModelRef, workspace: Workspace | None) -> ResolvedModel:
+    if workspace is None:
+        raise BadInput(f"'{ref.text}' names a job.", "No workspace is known here.", "Name the folder of its adapter.")
+    job = workspace.job(ref.target)
+    if job.manifest is None:
+        raise Missing(
+            f"Training {job.id} isn't finished.",
+            f"It is {job.status().state}, so it has no finished model yet.",
+            "Wait until it is done, or resume it.",
+        )
+    if (job.path / "adapter").is_dir():
+        resolved = resolve_adapter(job.path / "adapter", workspace)
+        return ResolvedModel(job.header["title"], resolved.folder, resolved.adapter)
+    return ResolvedModel(job.header["title"], _require_weights(job.path / "model"))
+
+
+def resolve_adapter(adapter: Path, workspace: Workspace | None = None) -> ResolvedModel:
+    """An adapter's folder with its base. Hearth notes the base in hearth.json, others in their config."""
+    config = read_json(adapter / "adapter_config.json")
+    if config is None:
+        raise Missing(
+            f"{adapter} holds no adapter.", "There is no adapter_config.json in it.", "Give the folder that has one."
+        )
+    noted = read_json(adapter / "hearth.json") or {}
+    base = resolve(noted.get("base") or config["base_model_name_or_path"], workspace)
+    return ResolvedModel(adapter.name, base.folder, adapter)
+
+
+def _require_weights(folder: Path) -> Path:
+    if not (folder / "config.json").is_file() or not any(folder.glob("*.safetensors")):
+        raise Missing(
+            f"{folder} holds no model.",
+            "A model is a folder with config.json and weights in safetensors.",
+            "Give the folder that holds these files; weights in .bin or .pt are refused: loading them can run code.",
+        )
+    return folder

@@ -1,0 +1,85 @@
+"""A dataset version as token ids with labels, made once per tokenizer and template, read by all who need tokens."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from datasets_src.store import DatasetVersion
+from jobs.errors import BadInput
+from jobs.workspace import Workspace
+from models.chat_template import ChatTokenizer, TokenisedRow
+
+Part = Literal["train", "eval"]
+
+
+@dataclass(frozen=True)
+class FittingRows:
+    """Rows cut to a length: `cut` of them lost their end; `dropped` had nothing left to train and aren't among them."""
+
+    rows: list[TokenisedRow]
+    cut: int
+    dropped: int
+
+
+def tokenised_rows(
+    version: DatasetVersion,
+    part: Part,
+    tokenizer: ChatTokenizer,
+    workspace: Workspace,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> list[TokenisedRow]:
+    """Ids and labels of every row of `part`, in order, from the workspace's cache when they were made before.
+
+    Raises BadInput naming the row whose conversation the chat template refuses.
+    """
+    path = workspace.cache / "tokens" / f"{_key(version, part, tokenizer)}.parquet"
+    if path.exists():
+        table = pq.read_table(path)
+        columns = zip(table["input_ids"].to_pylist(), table["labels"].to_pylist(), strict=True)
+        return [TokenisedRow(ids, labels) for ids, labels in columns]
+    rows = version.train() if part == "train" else version.eval()
+    tokenised = []
+    for number, row in enumerate(rows):
+        try:
+            tokenised.append(tokenizer.tokenise(row["messages"], row.get("tools")))
+        except BadInput as error:
+            where = f"Row {row.get('row', number + 1)} of {row.get('source', version.name)}: {error.what}"
+            raise BadInput(where, error.why, error.fix) from error
+        if on_progress is not None and number % 200 == 0:
+            on_progress(number, len(rows))
+    _write(path, tokenised)
+    return tokenised
+
+
+def fit_length(rows: list[TokenisedRow], max_length: int) -> FittingRows:
+    """Cut rows to `max_length` tokens; leave out those that then have no trained token."""
+    cut = [row.cut(max_length) for row in rows]
+    kept = [row for row in cut if row.trained_tokens > 0]
+    shortened = sum(len(row.input_ids) > max_length for row in rows)
+    return FittingRows(kept, cut=shortened, dropped=len(cut) - len(kept))
+
+
+def _key(version: DatasetVersion, part: Part, tokenizer: ChatTokenizer) -> str:
+    """Everything the tokens depend on, as one hash."""
+    digest = hashlib.sha256(f"1/{version.name}@{version.version}/{part}/".encode())
+    digest.update((tokenizer.folder / "tokenizer.json").read_bytes())
+    digest.update(tokenizer.template.encode())
+    digest.update(str(tokenizer.stop_ids).encode())
+    return digest.hexdigest()[:24]
+
+
+def _write(path: Path, rows: list[TokenisedRow]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    ids = pa.array([row.input_ids for row in rows], type=pa.list_(pa.int32()))
+    labels = pa.array([row.labels for row in rows], type=pa.list_(pa.int32()))
+    temporary = path.with_suffix(f".{os.getpid()}.part")
+    pq.write_table(pa.table({"input_ids": ids, "labels": labels}), temporary, compression="zstd")
+    os.replace(temporary, path)

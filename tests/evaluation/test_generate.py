@@ -1,0 +1,146 @@
+"""Batched answers equal one-by-one answers and transformers' own; streams equal both, and can take turns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from evaluation.generate import generate, stream
+from evaluation.sharing import SharedLoad
+from models.load import LoadedModel, load_model
+from models.reference import ResolvedModel
+
+PROMPTS = [
+    [{"role": "user", "content": "Hello"}],
+    [{"role": "user", "content": "What is the capital of France? " * 6}],
+    [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "Teacher BFS: apple 3 RIGHT and 2 UP. Move?"},
+    ],
+    [{"role": "user", "content": "0123456789"}],
+    [{"role": "user", "content": "The quick brown fox"}],
+]
+
+
+@pytest.fixture(scope="module")
+def loaded(lively_model: Path) -> LoadedModel:
+    return load_model(str(lively_model), precision="fp32")
+
+
+def test_batched_greedy_answers_equal_those_one_by_one(loaded: LoadedModel) -> None:
+    together = generate(loaded, PROMPTS, max_new_tokens=12, batch_size=5)
+    for prompt, answer in zip(PROMPTS, together, strict=True):
+        alone = generate(loaded, [prompt], max_new_tokens=12, batch_size=1)[0]
+        assert answer.token_ids == alone.token_ids
+        assert answer.prompt_tokens == len(loaded.tokenizer.encode_prompt(prompt))
+    assert len({tuple(answer.token_ids) for answer in together}) == len(PROMPTS)
+
+
+def test_answers_equal_a_plain_greedy_loop_without_padding_or_cache(loaded: LoadedModel) -> None:
+    import torch
+
+    for prompt, answer in zip(PROMPTS, generate(loaded, PROMPTS, max_new_tokens=8, batch_size=3), strict=True):
+        ids = loaded.tokenizer.encode_prompt(prompt)
+        expected: list[int] = []
+        while len(expected) < 8:
+            with torch.inference_mode():
+                token = int(loaded.model(torch.tensor([ids + expected])).logits[0, -1].argmax())
+            if token in loaded.tokenizer.stop_ids:
+                break
+            expected.append(token)
+        assert answer.token_ids == expected
+
+
+def test_an_answer_ends_at_any_stop_token_and_says_so(loaded: LoadedModel) -> None:
+    usual = generate(loaded, PROMPTS[:1], max_new_tokens=6, batch_size=1)[0]
+    assert not usual.ended and len(usual.token_ids) == 6
+    tokenizer = replace_stops(loaded, [usual.token_ids[2]])
+    stopped = generate(tokenizer, PROMPTS, max_new_tokens=6, batch_size=5)[0]
+    assert stopped.ended
+    assert stopped.token_ids == usual.token_ids[: usual.token_ids.index(usual.token_ids[2])]
+
+
+def replace_stops(loaded: LoadedModel, stops: list[int]) -> LoadedModel:
+    from models.chat_template import ChatTokenizer
+
+    tokenizer = ChatTokenizer.load(loaded.tokenizer.folder)
+    tokenizer.__dict__["stop_ids"] = stops
+    return replace(loaded, tokenizer=tokenizer)
+
+
+def test_sampling_follows_the_seed_and_leaves_the_global_generator_alone(loaded: LoadedModel) -> None:
+    import torch
+
+    def sample(seed: int) -> list[list[int]]:
+        answers = generate(loaded, PROMPTS, max_new_tokens=8, batch_size=2, temperature=1.0, top_p=0.9, seed=seed)
+        return [answer.token_ids for answer in answers]
+
+    state = torch.random.get_rng_state()
+    assert sample(1) == sample(1)
+    assert sample(1) != sample(2)
+    assert torch.equal(torch.random.get_rng_state(), state)
+
+
+def test_progress_counts_answers_and_can_end_the_work(loaded: LoadedModel) -> None:
+    seen: list[int] = []
+    generate(loaded, PROMPTS, max_new_tokens=2, batch_size=2, on_progress=seen.append)
+    assert seen == [2, 4, 5]
+
+    def stop(done: int) -> None:
+        raise InterruptedError(done)
+
+    with pytest.raises(InterruptedError):
+        generate(loaded, PROMPTS, max_new_tokens=2, batch_size=2, on_progress=stop)
+
+
+def test_a_streamed_answer_equals_a_generated_one(loaded: LoadedModel) -> None:
+    for prompt, answer in zip(PROMPTS, generate(loaded, PROMPTS, max_new_tokens=12, batch_size=1), strict=True):
+        pieces = list(stream(loaded, prompt, max_new_tokens=12, temperature=0.0, top_p=1.0, seed=0))
+        assert "".join(piece.text for piece in pieces) == answer.text
+        assert [piece.tokens for piece in pieces] == list(range(1, len(answer.token_ids) + 1))
+
+
+def test_a_streamed_sample_follows_its_seed(loaded: LoadedModel) -> None:
+    def sample(seed: int, top_p: float) -> str:
+        pieces = stream(loaded, PROMPTS[0], max_new_tokens=10, temperature=1.5, top_p=top_p, seed=seed)
+        return "".join(piece.text for piece in pieces)
+
+    assert sample(1, 0.9) == sample(1, 0.9) != sample(2, 0.9)
+    assert sample(1, 1e-9) == sample(2, 1e-9) == generate(loaded, PROMPTS[:1], max_new_tokens=10, batch_size=1)[0].text
+
+
+def test_streams_of_base_and_adapter_take_turns_without_disturbing_each_other(
+    tiny_adapter: Path, loaded: LoadedModel
+) -> None:
+    tuned = load_model(f"adapter:{tiny_adapter}", precision="fp32")
+
+    def begin(base_only: bool) -> Iterator[str]:
+        pieces = stream(tuned, PROMPTS[2], max_new_tokens=10, temperature=0.0, top_p=1.0, seed=0, base_only=base_only)
+        return (piece.text for piece in pieces)
+
+    base, adapted = begin(True), begin(False)
+    turns = list(zip(base, adapted, strict=True))
+    assert "".join(text for text, _ in turns) == generate(loaded, PROMPTS[2:3], max_new_tokens=10, batch_size=1)[0].text
+    assert "".join(text for _, text in turns) == generate(tuned, PROMPTS[2:3], max_new_tokens=10, batch_size=1)[0].text
+    assert any(base_text != adapted_text for base_text, adapted_text in turns)
+
+
+def test_one_load_answers_as_the_base_and_as_each_adapter(
+    lively_model: Path, tiny_adapter: Path, second_adapter: Path, loaded: LoadedModel
+) -> None:
+    files = [ResolvedModel("m", lively_model, adapter) for adapter in (None, tiny_adapter, second_adapter)]
+    shared = SharedLoad(files, quantisation="none", precision="fp32")
+    answers = []
+    for each in [*files, *files]:
+        with shared.answering(each) as view:
+            answers.append([answer.token_ids for answer in generate(view, PROMPTS, max_new_tokens=8, batch_size=5)])
+    assert answers[:3] == answers[3:]
+    apart = [loaded, *(load_model(f"adapter:{folder}", precision="fp32") for folder in (tiny_adapter, second_adapter))]
+    expected = [
+        [answer.token_ids for answer in generate(model, PROMPTS, max_new_tokens=8, batch_size=5)] for model in apart
+    ]
+    assert answers[:3] == expected
+    assert expected[0] != expected[1] != expected[2]

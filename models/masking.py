@@ -25,11 +25,24 @@ def tokenise(tokenizer: ChatTokenizer, messages: list[Message], tools: list[Any]
     from models.chat_template import TokenisedRow
 
     text, spans = assistant_spans(tokenizer, messages, tools)
+    _require_tool_calls(tokenizer, messages, text)
     ids, offsets = tokenizer.encode_with_offsets(text)
     if any(_straddles(offsets, start) for start, _ in spans):
         ids, offsets = _encode_in_pieces(tokenizer, text, [start for start, _ in spans])
     labels = [token if _inside(offset, spans) else IGNORED for token, offset in zip(ids, offsets, strict=True)]
     return _with_end_token(tokenizer, TokenisedRow(ids, labels))
+
+
+def _require_tool_calls(tokenizer: ChatTokenizer, messages: list[Message], text: str) -> None:
+    """A template that knows no tools passes calls over in silence: the model would learn to answer nothing."""
+    names = [call["function"]["name"] for message in messages for call in message.get("tool_calls") or []]
+    lost = [name for name in names if name not in text]
+    if lost:
+        raise BadInput(
+            f"The chat template of {tokenizer.folder.name} doesn't write tool calls, such as that of {lost[0]}.",
+            "It knows no tools, so the model would be trained to answer nothing in their place.",
+            "Choose a model whose template supports tools, or leave these rows out.",
+        )
 
 
 def _with_end_token(tokenizer: ChatTokenizer, row: TokenisedRow) -> TokenisedRow:

@@ -102,6 +102,16 @@ def test_a_template_that_refuses_a_conversation_says_which_turns(tiny_model: Pat
         with_template(tiny_model, tmp_path / "strict", strict).render([{"role": "user", "content": "x"}])
 
 
+def test_tool_calls_that_a_template_passes_over_are_refused(tiny_model: Path) -> None:
+    call = {"type": "function", "function": {"name": "get_weather", "arguments": {"city": "Paris"}}}
+    messages = [
+        {"role": "user", "content": "Weather?"},
+        {"role": "assistant", "content": "", "tool_calls": [call]},
+    ]
+    with pytest.raises(BadInput, match="doesn't write tool calls, such as that of get_weather"):
+        ChatTokenizer.load(tiny_model).tokenise(messages)
+
+
 def test_a_base_model_without_template_is_explained(tiny_model: Path, tmp_path: Path) -> None:
     shutil.copytree(tiny_model, tmp_path / "base", ignore=shutil.ignore_patterns("chat_template.jinja"))
     with pytest.raises(Missing, match="no chat template"):

@@ -1,0 +1,1 @@
+"""Training: the spec, the recipes that follow it, and the job that runs them."""

@@ -1,0 +1,167 @@
+"""Merging an adapter file to file gives what PEFT's own merge gives."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model
+from safetensors.torch import load_file, save_file
+from transformers import AutoModelForCausalLM
+
+from export.merge import merge
+from jobs.errors import BadInput, Missing
+
+LINEAR = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+
+
+def save_base(tiny_model: Path, folder: Path, dtype: torch.dtype, *, tied: bool = False, **options: Any) -> Path:
+    """A copy of the tiny model in `dtype`, with one embedding for input and output or with two."""
+    model = AutoModelForCausalLM.from_pretrained(tiny_model, dtype=dtype, tie_word_embeddings=tied)
+    if not tied:
+        model.lm_head.weight = torch.nn.Parameter(torch.randn_like(model.lm_head.weight) * 0.02)
+    model.save_pretrained(folder, **options)
+    for name in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja"):
+        (folder / name).write_bytes((tiny_model / name).read_bytes())
+    return folder
+
+
+def save_adapter(base: Path, folder: Path, **options: Any) -> Path:
+    """An adapter whose every weight is random, as after training."""
+    torch.manual_seed(7)
+    model = get_peft_model(
+        AutoModelForCausalLM.from_pretrained(base), LoraConfig(**{"target_modules": LINEAR, **options})
+    )
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            parameter.data = torch.randn_like(parameter) * 0.1
+    model.save_pretrained(folder)
+    return folder
+
+
+def merged_by_peft(base: Path, adapter: Path, dtype: torch.dtype) -> dict[str, torch.Tensor]:
+    model = AutoModelForCausalLM.from_pretrained(base, dtype=dtype)
+    return dict(PeftModel.from_pretrained(model, adapter).merge_and_unload().state_dict())
+
+
+def merged_by_us(base: Path, adapter: Path, folder: Path) -> dict[str, torch.Tensor]:
+    folder.mkdir()
+    merge(base, adapter, folder)
+    return {name: tensor for file in folder.glob("*.safetensors") for name, tensor in load_file(file).items()}
+
+
+def assert_same_bits(ours: dict[str, torch.Tensor], theirs: dict[str, torch.Tensor]) -> None:
+    assert ours.keys() == theirs.keys()
+    different = [name for name in theirs if not torch.equal(ours[name], theirs[name])]
+    assert different == []
+
+
+KINDS = {
+    "lora": {"r": 8, "lora_alpha": 16},
+    "rslora": {"r": 8, "lora_alpha": 16, "use_rslora": True},
+    "dora": {"r": 4, "use_dora": True},
+    "head_in_full": {"r": 4, "modules_to_save": ["lm_head"]},
+    "embedding": {"r": 4, "target_modules": ["embed_tokens", "q_proj"]},
+    "patterns": {"r": 4, "rank_pattern": {"q_proj": 2}, "alpha_pattern": {"layers.1.self_attn.q_proj": 3}},
+}
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=["float32", "bfloat16"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_merged_weights_equal_pefts_bit_for_bit(
+    tiny_model: Path, tmp_path: Path, kind: str, dtype: torch.dtype
+) -> None:
+    base = save_base(tiny_model, tmp_path / "base", dtype)
+    adapter = save_adapter(base, tmp_path / "adapter", **KINDS[kind])
+    ours = merged_by_us(base, adapter, tmp_path / "merged")
+    assert_same_bits(ours, merged_by_peft(base, adapter, dtype))
+    before = load_file(base / "model.safetensors")
+    assert any(not torch.equal(ours[name], before[name]) for name in before)
+
+
+def test_a_sharded_base_stays_sharded(tiny_model: Path, tmp_path: Path) -> None:
+    base = save_base(tiny_model, tmp_path / "base", torch.float32, max_shard_size="100KB")
+    assert len(list(base.glob("*.safetensors"))) > 1
+    adapter = save_adapter(base, tmp_path / "adapter", r=4)
+    ours = merged_by_us(base, adapter, tmp_path / "merged")
+    assert_same_bits(ours, merged_by_peft(base, adapter, torch.float32))
+    assert len(list((tmp_path / "merged").glob("*.safetensors"))) == len(list(base.glob("*.safetensors")))
+    AutoModelForCausalLM.from_pretrained(tmp_path / "merged")
+
+
+def test_tied_embeddings_stay_tied_when_the_adapter_leaves_them_alone(tiny_model: Path, tmp_path: Path) -> None:
+    base = save_base(tiny_model, tmp_path / "base", torch.float32, tied=True)
+    ours = merged_by_us(base, save_adapter(base, tmp_path / "adapter", r=4), tmp_path / "merged")
+    assert "lm_head.weight" not in ours
+    assert json.loads((tmp_path / "merged" / "config.json").read_text())["tie_word_embeddings"] is True
+
+
+@pytest.mark.parametrize("target", ["embed_tokens", "lm_head"])
+def test_an_adapter_on_one_of_two_tied_embeddings_answers_as_in_training(
+    tiny_model: Path, tmp_path: Path, target: str
+) -> None:
+    base = save_base(tiny_model, tmp_path / "base", torch.float32, tied=True)
+    adapter = save_adapter(base, tmp_path / "adapter", r=4, modules_to_save=[target])
+    merged_by_us(base, adapter, tmp_path / "merged")
+    tokens = torch.tensor([[5, 60, 100, 200]])
+    trained = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base), adapter)
+    ours = AutoModelForCausalLM.from_pretrained(tmp_path / "merged")
+    with torch.no_grad():
+        torch.testing.assert_close(ours(tokens).logits, trained(tokens).logits)
+
+
+def test_the_folder_is_whole_and_the_adapters_template_wins(tiny_model: Path, tmp_path: Path) -> None:
+    base = save_base(tiny_model, tmp_path / "base", torch.float32)
+    (base / "tokenizer.model").write_bytes(b"sentencepiece")
+    (base / "modeling_custom.py").write_text("raise SystemExit")
+    settings = json.loads((base / "tokenizer_config.json").read_text())
+    (base / "tokenizer_config.json").write_text(json.dumps({**settings, "chat_template": "old"}))
+    adapter = save_adapter(base, tmp_path / "adapter", r=4)
+    (adapter / "chat_template.jinja").write_text("trained with this")
+    merged_by_us(base, adapter, tmp_path / "merged")
+    names = {file.name for file in (tmp_path / "merged").iterdir()}
+    assert {"config.json", "generation_config.json", "tokenizer.json", "tokenizer.model", "model.safetensors"} <= names
+    assert "modeling_custom.py" not in names
+    assert (tmp_path / "merged" / "chat_template.jinja").read_text() == "trained with this"
+    assert "chat_template" not in json.loads((tmp_path / "merged" / "tokenizer_config.json").read_text())
+
+
+def test_what_cannot_be_merged_is_refused_with_the_reason(tiny_model: Path, tmp_path: Path) -> None:
+    base = save_base(tiny_model, tmp_path / "base", torch.float32)
+    adapter = save_adapter(base, tmp_path / "adapter", r=4)
+    settings = adapter / "adapter_config.json"
+    original = json.loads(settings.read_text())
+    for key, value in {"peft_type": "IA3", "init_lora_weights": "pissa", "lora_bias": True}.items():
+        settings.write_text(json.dumps({**original, key: value}))
+        with pytest.raises(BadInput, match=key):
+            merge(base, adapter, tmp_path)
+
+
+def test_an_adapter_for_another_base_is_refused(tiny_model: Path, tiny_model_256: Path, tmp_path: Path) -> None:
+    adapter = save_adapter(tiny_model, tmp_path / "adapter", r=4)
+    with pytest.raises(BadInput, match="in the base it is"):
+        merge(tiny_model_256, adapter, tmp_path)
+
+
+def test_a_damaged_adapter_is_named(tiny_model: Path, tmp_path: Path) -> None:
+    adapter = save_adapter(tiny_model, tmp_path / "adapter", r=4)
+    weights = adapter / "adapter_model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-100])
+    with pytest.raises(BadInput, match=r"adapter_model.safetensors is damaged"):
+        merge(tiny_model, adapter, tmp_path)
+    weights.unlink()
+    with pytest.raises(Missing, match=r"adapter_model.safetensors"):
+        merge(tiny_model, adapter, tmp_path)
+
+
+def test_an_adapter_with_undefined_values_is_refused(tiny_model: Path, tmp_path: Path) -> None:
+    adapter = save_adapter(tiny_model, tmp_path / "adapter", r=4)
+    weights = load_file(adapter / "adapter_model.safetensors")
+    first = next(iter(weights))
+    save_file({**weights, first: weights[first] * float("nan")}, adapter / "adapter_model.safetensors")
+    (tmp_path / "merged").mkdir()
+    with pytest.raises(BadInput, match="undefined values"):
+        merge(tiny_model, adapter, tmp_path / "merged")

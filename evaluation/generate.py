@@ -8,6 +8,8 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from models.attention import use_quickest_attention
+
 if TYPE_CHECKING:
     from models.load import LoadedModel
 
@@ -98,6 +100,7 @@ def _generate_batch(loaded: LoadedModel, prompts: Sequence[list[int]], config: A
     for row, prompt in enumerate(prompts):
         ids[row, width - len(prompt) :] = torch.tensor(prompt)
         attention[row, width - len(prompt) :] = 1
+    use_quickest_attention(loaded.model, width + config.max_new_tokens)
     started = time.perf_counter()
     with torch.inference_mode():
         output = loaded.model.generate(

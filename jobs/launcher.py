@@ -88,6 +88,8 @@ def _belongs_to(process: psutil.Process, group: int, job: JobDirectory) -> bool:
 def _launch(job: JobDirectory) -> None:
     job.mark_launched()
     environment = {
+        # Computing threads that wait must not spin: the cores are shared with other work on this machine.
+        "OMP_WAIT_POLICY": "PASSIVE",
         **os.environ,
         "PYTHONUNBUFFERED": "1",
         "PYTHONPATH": str(PROJECT),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from models.attention import use_quickest_attention
 from models.backends import LoadOptions, LoraOptions
 
 
@@ -25,6 +26,7 @@ class PeftBackend:
             device_map={"": device},
             quantization_config=_quantisation_config(options, dtype),
         )
+        use_quickest_attention(model, options.max_length)
         if options.quantisation != "none":
             from peft import prepare_model_for_kbit_training
 

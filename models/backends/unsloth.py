@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs.workspace import cache_folder
+from models.attention import use_quickest_attention
 from models.backends import LoadOptions, LoraOptions
 
 # What Unsloth spells out for `all-linear`: the projections of attention and feed-forward layers.
@@ -47,6 +48,7 @@ class UnslothBackend:
             full_finetuning=options.full,
             use_gradient_checkpointing="unsloth" if options.gradient_checkpointing else False,
         )
+        use_quickest_attention(model, options.max_length)
         return model
 
     def add_adapter(self, model: Any, lora: LoraOptions, options: LoadOptions) -> Any:

@@ -1,0 +1,1 @@
+"""What the README's speed and memory figures come from."""

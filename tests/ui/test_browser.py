@@ -1,0 +1,208 @@
+"""The page in headless Chromium: all four tabs on a tiny model, and what a refresh or a killed server must not lose."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jobs.workspace import Workspace
+from tests.toys import write_rows
+from tests.ui.page_process import free_port, wait_for_page
+
+playwright = pytest.importorskip("playwright.sync_api", reason="the Python package playwright isn't installed")
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+ROOT = Path(__file__).resolve().parents[2]
+JOB_MILLISECONDS = 120_000
+STEPS = 8
+
+
+@dataclass
+class Served:
+    """A page over a workspace of its own, as a process that can be killed and started again."""
+
+    workspace: Workspace
+    port: int
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def running(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/"
+
+    def start(self) -> None:
+        command = [sys.executable, "app.py", "--port", str(self.port), "--workspace", str(self.workspace.root)]
+        self.process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
+        wait_for_page(self.port)
+
+    def kill(self) -> None:
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Served]:
+    server = Served(Workspace(tmp_path / "workspace"), free_port())
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if program is None:
+        pytest.skip("no Chromium is installed (apt install chromium)")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-dev-shm-usage"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(chromium: Any, served: Served) -> Iterator[Any]:
+    """An open page; what it asked of other machines, and what its scripts complained of, fails the test."""
+    page = chromium.new_page(viewport={"width": 1280, "height": 1000})
+    foreign: list[str] = []
+    faults: list[str] = []
+    page.on("request", lambda request: foreign.append(request.url) if is_foreign(request.url) else None)
+    page.on("pageerror", lambda error: faults.append(str(error)) if served.running else None)
+    open_page(page, served)
+    yield page
+    page.close()
+    assert not foreign
+    assert not faults
+
+
+def is_foreign(url: str) -> bool:
+    return not url.startswith(("http://127.0.0.1", "data:", "blob:"))
+
+
+def open_page(page: Any, served: Served) -> None:
+    page.goto(served.url)
+    playwright.expect(page.locator("#machine")).to_contain_text("disk free", timeout=30_000)
+
+
+def open_tab(page: Any, name: str) -> None:
+    page.get_by_role("tab", name=re.compile(name)).click()
+
+
+def field_of(page: Any, name: str) -> Any:
+    """Where one types the value of an option: its tab, then its dotted name."""
+    return page.locator(f"#{name}").locator("input, textarea").first
+
+
+def rows(path: Path) -> Path:
+    lines = [{"prompt": f"What is {number} + 1?", "completion": str(number + 1)} for number in range(80)]
+    return write_rows(path, [dict(line) for line in lines])
+
+
+def build_dataset(page: Any, path: Path) -> None:
+    page.get_by_label("My own rows").check()
+    playwright.expect(field_of(page, "datasets-name")).to_have_value("my-data")
+    page.locator("input[type=file][accept*=jsonl]").set_input_files(path)
+    playwright.expect(page.locator(".hearth-look")).to_contain_text("Every row can be used", timeout=20_000)
+    field_of(page, "datasets-name").fill("sums")
+    page.locator("#build").click()
+    playwright.expect(page.locator("#dataset")).to_contain_text("rows to train on", timeout=30_000)
+
+
+def start_training(page: Any, model: Path) -> None:
+    open_tab(page, "Training")
+    field = field_of(page, "training-model")
+    field.fill(str(model))
+    field.press("Enter")
+    field_of(page, "training-optimisation-max_steps").fill(str(STEPS))
+    page.locator("#train").click()
+
+
+def job_in(page: Any, tab: str, state: str) -> Any:
+    """The job's box, once it is in that state."""
+    box = page.locator(f"#{tab}-job .hearth-job[data-state={state}]")
+    playwright.expect(box).to_be_visible(timeout=JOB_MILLISECONDS)
+    return box
+
+
+def points_of_chart(page: Any) -> int:
+    """Points of the longest line of the loss chart."""
+    playwright.expect(page.locator(".hearth-chart .mark-line path").first).to_be_visible(timeout=30_000)
+    drawn = (
+        page.locator(".hearth-chart")
+        .first.locator(".mark-line path")
+        .evaluate_all("all => all.map(e => e.getAttribute('d'))")
+    )
+    return max(len(re.findall("[ML]", path)) for path in drawn)
+
+
+def test_clicking_through_the_tabs_leads_from_rows_to_a_gguf(page: Any, tiny_model: Path, tmp_path: Path) -> None:
+    build_dataset(page, rows(tmp_path / "sums.jsonl"))
+    start_training(page, tiny_model)
+    job_in(page, "training", "succeeded")
+    assert points_of_chart(page) > 1
+    page.get_by_role("button", name="Next: see whether it got better").click()
+    field_of(page, "evaluation-max_items").fill("8")
+    page.locator("#evaluate").click()
+    job_in(page, "evaluation", "succeeded")
+    playwright.expect(page.locator("#verdict .verdict").first).to_contain_text(re.compile("better|worse|difference"))
+    page.get_by_role("button", name="Next: make files of it").click()
+    for kind in ("f16", "q4_k_m"):
+        page.locator("#export-quantisations label").filter(has_text=f"{kind}:").locator("input").uncheck()
+    page.locator("#export").click()
+    job_in(page, "export", "succeeded")
+    with page.expect_download() as download:
+        page.locator("#exported").get_by_role("link", name=re.compile("Q8_0.gguf")).click()
+    saved = tmp_path / "model.gguf"
+    download.value.save_as(saved)
+    from gguf import GGUFReader
+
+    assert saved.read_bytes()[:4] == b"GGUF"
+    assert len(GGUFReader(saved).tensors) > 0
+
+
+def test_training_outlives_a_refresh_and_a_killed_server(
+    page: Any, served: Served, tiny_model: Path, tmp_path: Path
+) -> None:
+    build_dataset(page, rows(tmp_path / "sums.jsonl"))
+    start_training(page, tiny_model)
+    playwright.expect(page.locator("#training-job")).to_contain_text("Training step", timeout=JOB_MILLISECONDS)
+    worker = served.workspace.list_jobs("train")[0].status().pid
+    assert worker is not None
+    os.killpg(worker, signal.SIGSTOP)  # so that it is surely in mid-training while we look
+    try:
+        page.reload()
+        job_in(page, "training", "running")
+        playwright.expect(field_of(page, "training-optimisation-max_steps")).to_have_value(str(STEPS))
+        playwright.expect(field_of(page, "training-model")).to_have_value(str(tiny_model))
+        served.kill()
+        served.start()
+        open_page(page, served)
+        job_in(page, "training", "running")
+    finally:
+        os.killpg(worker, signal.SIGCONT)
+    job_in(page, "training", "succeeded")
+    assert points_of_chart(page) == STEPS
+
+
+def test_an_error_stays_on_the_page_and_nothing_entered_is_lost(page: Any, served: Served) -> None:
+    open_tab(page, "Training")
+    field_of(page, "training-optimisation-max_steps").fill("7")
+    page.locator("#train").click()
+    box = page.locator(".hearth-error:visible")
+    playwright.expect(box).to_contain_text("There is no dataset yet.")
+    playwright.expect(box).to_contain_text("What to do")
+    playwright.expect(field_of(page, "training-optimisation-max_steps")).to_have_value("7")
+    assert not served.workspace.list_jobs()

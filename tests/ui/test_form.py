@@ -1,0 +1,102 @@
+"""A form says what its spec says: every value survives the way into the components and back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from datasets_src.spec import DatasetSpec
+from evaluation.spec import EvaluateSpec
+from export.spec import ExportSpec
+from jobs.spec import Spec
+from trainer.spec import TrainSpec
+from ui.fields import form_fields, raw_of_spec, raw_of_values, values_of_raw
+
+SPECS: list[tuple[type[Spec], dict[str, Any]]] = [
+    (
+        DatasetSpec,
+        {
+            "name": "mine",
+            "sources": [
+                {"path": "a.jsonl", "tag": "A", "weight": 2.5, "max_rows": 7},
+                {"path": "b.csv", "format": "alpaca", "columns": {"output": "reply", "prompt": "question"}},
+            ],
+            "eval_fraction": 0.2,
+            "system_prompt": "Be brief.\nAnswer in one word.",
+            "deduplicate": False,
+        },
+    ),
+    (
+        TrainSpec,
+        {
+            "data": "mine@0123456789ab",
+            "method": {"adapter": "qlora", "target_modules": ["q_proj", "v_proj"]},
+            "optimisation": {"learning_rate": 0.0002, "max_steps": 12, "epochs": 0.5},
+        },
+    ),
+    (EvaluateSpec, {"models": ["embedded", "job:1"], "data": "mine", "metrics": ["perplexity"], "max_items": None}),
+    (ExportSpec, {"job": "1", "to": ["gguf", "adapter"], "quantisations": ["q8_0"], "name": "mine-1"}),
+]
+
+
+@pytest.mark.parametrize(("spec", "values"), SPECS)
+def test_values_survive_the_way_through_the_form(spec: type[Spec], values: dict[str, Any]) -> None:
+    given = spec.parse(values)
+    fields = form_fields(spec)
+    assert spec.parse(values_of_raw(fields, raw_of_spec(fields, given))) == given
+
+
+@pytest.mark.parametrize(("spec", "values"), SPECS)
+def test_an_untouched_form_gives_the_spec_its_own_defaults(spec: type[Spec], values: dict[str, Any]) -> None:
+    fields = form_fields(spec)
+    required = {name: values[name] for name, field in spec.model_fields.items() if field.is_required()}
+    assert spec.parse(values_of_raw(fields, raw_of_values(fields, required))) == spec.parse(required)
+
+
+@pytest.mark.parametrize("spec", [spec for spec, _ in SPECS])
+def test_every_option_has_a_label_and_explains_itself(spec: type[Spec]) -> None:
+    for field in form_fields(spec):
+        assert field.label and field.label != field.path
+        assert len(field.help) > 5, field.path
+        assert field.depth in ("essential", "common", "everything")
+
+
+def test_bounds_are_said_beside_a_number() -> None:
+    epochs = next(field for field in form_fields(TrainSpec) if field.path == "optimisation.epochs")
+    assert epochs.help.endswith("(more than 0 and at most 1,000)")
+
+
+def test_a_word_and_a_number_share_a_field() -> None:
+    fields = form_fields(TrainSpec)
+    for entered, meant in (("auto", "auto"), ("2e-4", 2e-4), ("fast", "fast"), ("", "")):
+        values = values_of_raw(fields, {"optimisation.learning_rate": entered})
+        assert values["optimisation"]["learning_rate"] == meant
+
+
+def test_what_cannot_be_read_is_left_for_the_spec_to_name() -> None:
+    values = values_of_raw(form_fields(DatasetSpec), {"name": "a", "sources": [["a.jsonl", "", "often", "", "", ""]]})
+    assert values["sources"] == [{"path": "a.jsonl", "weight": "often"}]
+
+
+def test_empty_lines_of_a_table_are_no_sources() -> None:
+    values = values_of_raw(
+        form_fields(DatasetSpec), {"sources": [["a.jsonl", "", "", "", "", ""], [""] * 6, [None] * 6]}
+    )
+    assert values["sources"] == [{"path": "a.jsonl"}]
+
+
+def test_an_optional_number_may_be_empty_and_a_required_one_may_not() -> None:
+    fields = form_fields(TrainSpec)
+    assert values_of_raw(fields, {"optimisation.max_steps": None}) == {"optimisation": {"max_steps": None}}
+    values = values_of_raw(fields, {"data": "d", "optimisation.batch_size": None})
+    with pytest.raises(Exception, match="batch_size"):
+        TrainSpec.parse(values)
+
+
+def test_raw_values_are_what_json_keeps() -> None:
+    import json
+
+    for spec, values in SPECS:
+        raw = raw_of_spec(form_fields(spec), spec.parse(values))
+        assert json.loads(json.dumps(raw)) == raw

@@ -1,0 +1,153 @@
+"""What every tab's handlers do, without a browser, in a process that must not load what workers load."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from jobs.errors import BadInput, Missing
+from jobs.workspace import Workspace
+from tests.toys import write_rows
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def rows(count: int) -> list[dict[str, object]]:
+    return [{"prompt": f"What is {number} + 1?", "completion": str(number + 1)} for number in range(count)]
+
+
+def test_every_tabs_handlers_leave_torch_alone(tmp_path: Path) -> None:
+    write_rows(tmp_path / "w" / "uploads" / "rows.jsonl", rows(60))
+    script = f"""
+        import sys
+        from pathlib import Path
+        from datasets_src.build import build
+        from datasets_src.spec import DatasetSpec
+        from jobs.directory import JobDirectory, State, Status
+        from jobs.workspace import Workspace
+        from ui.layout import build_page
+        from ui.page import Settings
+        from ui import chat_panel, choices, datasets_tab, evaluation_tab, export_tab, machine, own_rows, training_tab
+        workspace = Workspace(Path({str(tmp_path / "w")!r}))
+        build_page(Settings(workspace.root))
+        own_rows.look(workspace, [workspace.uploads / "rows.jsonl"])
+        build(DatasetSpec.parse({{"name": "d", "sources": [{{"path": "uploads/rows.jsonl"}}]}}), workspace)
+        place = workspace.new_job_path("data.build")
+        job = JobDirectory.create(place, kind="data.build", title="d", spec={{}}, resource=None)
+        job.write_manifest({{"figures": {{"dataset": "d"}}, "artifacts": {{}}, "seconds": 1}})
+        done = Status(State.SUCCEEDED)
+        assert "d@" in datasets_tab.result(workspace, job, done)[0]
+        assert "trained" in datasets_tab.mask_of(workspace, job, 1)
+        spec = {{"model": "embedded", "data": "d"}}
+        train = JobDirectory.create(workspace.new_job_path("train"), kind="train", title="t", spec=spec, resource=None)
+        train.write_status(done)
+        train.append_event({{"type": "metric", "attempt": 1, "step": 1, "loss": 1.0}})
+        train.append_event({{"type": "metric", "attempt": 1, "step": 2, "loss": 0.5}})
+        training_tab.result(workspace, train, done)
+        training_tab.defaults(workspace, "d")
+        assert evaluation_tab.with_models(workspace, {{}})["models"] == ["embedded", f"job:{{train.id}}"]
+        evaluation_tab.task_options(workspace)
+        export_tab.size_choices(workspace, train.id)
+        chat_panel.held_out_prompt(workspace, train.id)
+        chat_panel.chat_view(workspace, "")
+        machine.queue_view(workspace, "", demo=False)
+        print([name for name in ("torch", "transformers", "trl", "unsloth", "peft") if name in sys.modules])
+    """
+    result = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)],
+        cwd=ROOT,
+        env={**os.environ, "HF_HUB_OFFLINE": "1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.strip().splitlines()[-1] == "[]"
+
+
+def test_without_a_trained_model_the_later_tabs_say_what_to_do(workspace: Workspace) -> None:
+    from ui import chat_panel, evaluation_tab
+
+    with pytest.raises(Missing, match="no trained model"):
+        evaluation_tab.require_trained(workspace)
+    with pytest.raises(Missing, match="no trained model"):
+        chat_panel.open_chat(workspace, None)
+
+
+def test_an_empty_question_is_refused(workspace: Workspace) -> None:
+    from ui import chat_panel
+
+    with pytest.raises(BadInput, match="nothing to ask"):
+        chat_panel.send_message(workspace, None, "  ")
+
+
+def test_the_snake_example_is_what_a_fresh_workspace_offers(workspace: Workspace) -> None:
+    from datasets_src.spec import DatasetSpec
+    from ui import datasets_tab
+
+    assert datasets_tab.chosen_source(workspace) == datasets_tab.SNAKE
+    spec = DatasetSpec.parse(datasets_tab.snake_values())
+    assert {source.tag for source in spec.sources} == {"BFS", "DFS", "A*", "Hamiltonian"}
+    assert all(source.path.startswith("uploads/snake/") for source in spec.sources)
+
+
+def test_the_error_boundary_keeps_outputs_and_shows_the_error(workspace: Workspace) -> None:
+    import gradio as gr
+
+    from ui.page import Page, Settings
+
+    def fails(_: Workspace, text: str) -> list[str]:
+        raise BadInput(f"{text} is bad.", "It is.", "Mend it.")
+
+    with gr.Blocks() as blocks:
+        field, error = gr.Textbox(), gr.HTML(visible=False)
+        page = Page(Settings(workspace.root), gr.Tabs(), gr.Textbox())
+        page.on(gr.Button().click, fails, [field], [field], error)
+    (event,) = blocks.fns.values()
+    assert event.fn is not None
+    kept, shown = event.fn(None, "this")
+    assert kept == gr.skip()
+    assert "this is bad." in shown.value and shown.visible
+
+
+def test_what_was_entered_survives_and_what_was_not_follows_the_dataset(workspace: Workspace) -> None:
+    import gradio as gr
+
+    from trainer.spec import TrainSpec
+    from ui import form as forms
+
+    base: dict[str, object] = {"optimisation": {"batch_size": 16, "max_steps": 100}}
+    with gr.Blocks():
+        form = forms.lay_out(TrainSpec, "training", "python cli.py train spec.yaml", base=lambda _: base)
+    shown = dict(zip(form.components, form.initial(workspace), strict=False))
+    assert shown["optimisation.batch_size"] == 16
+    shown["optimisation.batch_size"] = 8  # the spec's own default, but not what stood there
+    form.keep(workspace, list(shown.values()))
+    base["optimisation"] = {"max_steps": 50}
+    again = dict(zip(form.components, form.initial(workspace), strict=False))
+    assert again["optimisation.batch_size"] == 8
+    assert again["optimisation.max_steps"] == 50
+
+
+def test_all_problems_of_a_pasted_yaml_are_in_one_message(workspace: Workspace) -> None:
+    import gradio as gr
+
+    from trainer.spec import TrainSpec
+    from ui import form as forms
+
+    with gr.Blocks():
+        form = forms.lay_out(TrainSpec, "training", "python cli.py train spec.yaml")
+    with pytest.raises(BadInput) as problem:
+        form.from_yaml("epoch: 3\nmethod: {rank: 0}\n")
+    assert all(name in problem.value.what for name in ("data", "epoch", "method.rank"))
+    with pytest.raises(BadInput, match="line 2"):
+        form.from_yaml("data: d\n  model: [")
+    raw = form.from_yaml("data: d\nmethod: {rank: 4}\n")
+    text = form.as_yaml(workspace, [raw[path] for path in form.components])
+    assert form.from_yaml(text) == raw

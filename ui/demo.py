@@ -1,0 +1,21 @@
+"""What strangers may use on a public page: small work only."""
+
+from __future__ import annotations
+
+from jobs.errors import BadInput
+from ui.page import Settings
+
+LARGEST_UPLOAD = 5_000_000
+MOST_STEPS = 200
+MOST_QUESTIONS = 200
+MOST_GAMES = 8
+
+
+def check_small(settings: Settings, what: str, value: float | None, most: float) -> None:
+    """Raises BadInput in demo mode for more than `most`; no value means no limit, which is more."""
+    if settings.demo and (value is None or value > most):
+        raise BadInput(
+            f"{what}: {'no limit' if value is None else f'{value:g}'} is too much for the demo.",
+            f"The demo is shared, so it takes {most:g} at most.",
+            f"Enter {most:g} or less, or run Hearth on your own machine.",
+        )

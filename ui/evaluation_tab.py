@@ -1,0 +1,126 @@
+"""The Evaluation tab: whether the tuned model is better than its base, and a chat with both side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+import gradio as gr
+
+from evaluation.spec import EvaluateSpec
+from jobs.directory import JobDirectory, State, Status
+from jobs.errors import Missing
+from jobs.workspace import Workspace
+from ui import chat_panel, demo, job_panel, picks
+from ui import form as forms
+from ui.choices import dataset_of, dataset_options, is_snake, train_job, trained_options
+from ui.page import Page
+from ui.paths import TASKS, check_task, inside
+from ui.verdict_view import verdict_html
+
+TAB = "evaluation"
+TASK_NAMES = {
+    "exact_match": "exact_match: the answer equals the row's",
+    "perplexity": "perplexity: how surprising the rows' answers are",
+    "recipes.snake.task": "Snake: single moves, and whole games",
+}
+
+
+def lay_out(page: Page, go_on: Any) -> None:
+    """Draw the tab and wire it. `go_on`: the button that leads to the next tab."""
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=5, min_width=320):
+            tuned = picks.lay_out(
+                TAB, "job", trained_options, "Tuned model", "A finished training; it is compared with its base model."
+            )
+            form = forms.lay_out(
+                EvaluateSpec,
+                TAB,
+                "python cli.py evaluate spec.yaml",
+                picked={"data": data_options, "task": task_options},
+                hide=("models",),
+                complete=with_models,
+            )
+            error = gr.HTML(visible=False)
+            evaluate = gr.Button("Evaluate", variant="primary", elem_id="evaluate")
+            forms.lay_out_yaml(page, form, error)
+        with gr.Column(scale=6, min_width=320):
+            panel = job_panel.lay_out(TAB, "evaluate", "No verdict yet. Train a model first, then press “Evaluate”.")
+            go_on.render()
+            verdict = gr.HTML("", elem_id="verdict")
+            with gr.Accordion("Whole report", open=False, visible=False) as report_part:
+                report = gr.HTML("")
+    chat_panel.lay_out(page, tuned)
+
+    def choose(workspace: Workspace, job_id: str | None) -> list[Any]:
+        tuned.keep(workspace, job_id)
+        picks.forget(workspace, TAB, "data")
+        picks.forget(workspace, TAB, "task")
+        return form.initial(workspace)
+
+    def start(workspace: Workspace, *values: Any) -> list[Any]:
+        require_trained(workspace)
+        spec = form.parse(workspace, values)
+        assert isinstance(spec, EvaluateSpec)
+        check_task(page.settings, workspace, spec.task)
+        demo.check_small(page.settings, "Questions", spec.max_items, demo.MOST_QUESTIONS)
+        demo.check_small(page.settings, "Games", spec.games, demo.MOST_GAMES)
+        if spec.task.endswith(".py"):
+            spec = spec.model_copy(update={"task": str(inside(workspace, spec.task))})
+        job = train_job(workspace, tuned_id(workspace))
+        title = f"{job.header['title']} against its base" if job else spec.data
+        return job_panel.start(panel, workspace, spec.model_dump(mode="json"), title)
+
+    page.load(form.initial, [*form.inputs, form.yaml])
+    picks.wire(page, tuned)
+    page.on(tuned.component.input, choose, [tuned.component], [*form.inputs, form.yaml], error)
+    page.on(evaluate.click, start, form.inputs, panel.outputs, error)
+    job_panel.wire(page, panel, result, [verdict, report_part, report, go_on])
+
+
+def tuned_id(workspace: Workspace) -> str | None:
+    """The training chosen on this tab, by default the newest."""
+    return picks.Pick(TAB, "job", trained_options, None, None).value(workspace)
+
+
+def require_trained(workspace: Workspace) -> JobDirectory:
+    """The chosen training. Raises Missing when there is none."""
+    job = train_job(workspace, tuned_id(workspace))
+    if job is None:
+        raise Missing(
+            "There is no trained model yet.", "A verdict compares one with its base.", "Train one on the Training tab."
+        )
+    return job
+
+
+def with_models(workspace: Workspace, values: dict[str, Any]) -> dict[str, Any]:
+    """The form's values with the models: the base first, which is the reference, then what was made of it."""
+    job = train_job(workspace, tuned_id(workspace))
+    models = [job.header["spec"]["model"], f"job:{job.id}"] if job else []
+    return {"models": models, **values}
+
+
+def data_options(workspace: Workspace) -> Sequence[picks.Option]:
+    """The datasets, that of the chosen training first."""
+    options = dataset_options(workspace)
+    job = train_job(workspace, tuned_id(workspace))
+    own = str(job.header["spec"]["data"]) if job else ""
+    return sorted(options, key=lambda option: option[1] != own)
+
+
+def task_options(workspace: Workspace) -> Sequence[picks.Option]:
+    """The tasks, the one that suits the chosen dataset first."""
+    data = picks.Pick(TAB, "data", data_options, None, None).value(workspace)
+    options = [(TASK_NAMES[task], task) for task in TASKS]
+    return options[::-1] if is_snake(dataset_of(workspace, data)) else options
+
+
+def result(workspace: Workspace, job: JobDirectory, status: Status) -> list[Any]:  # noqa: ARG001 - as every result
+    """The verdict, the report in a frame of its own, and whether going on makes sense."""
+    manifest = job.manifest
+    if status.state is not State.SUCCEEDED or manifest is None:
+        return ["", gr.Accordion(visible=False), "", gr.Button(visible=False)]
+    html = (job.path / "report.html").read_text(encoding="utf-8")
+    frame = f'<iframe title="Report" class="hearth-report" sandbox srcdoc="{escape(html)}"></iframe>'
+    return [verdict_html(manifest["figures"]), gr.Accordion(visible=True), frame, gr.Button(visible=True)]

@@ -1,0 +1,155 @@
+"""The panel that shows a job of one kind on every tab: state, progress, log, Stop and Resume, earlier jobs.
+
+What it shows is read from the job's directory alone, so that a refresh or a restarted server loses nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from jobs import launcher
+from jobs.directory import JobDirectory, Status
+from jobs.workspace import Workspace
+from ui.drafts import read_draft, save_draft
+from ui.job_view import artifacts, empty, file_links, job_html, job_label
+from ui.page import SKIP, Page
+from ui.words import without_visitors
+
+LOG_CHARACTERS = 8000
+LISTED_JOBS = 30
+Result = Callable[[Workspace, JobDirectory, Status], Sequence[Any]]
+
+
+@dataclass
+class JobPanel:
+    """The components of a panel. `choice` holds the id of the job that is shown."""
+
+    kind: str
+    tab: str
+    nothing: str
+    choice: Any
+    cursor: Any
+    view: Any
+    stop: Any
+    resume: Any
+    log: Any
+    files: Any
+    error: Any
+
+    @property
+    def outputs(self) -> list[Any]:
+        return [self.choice, self.cursor, self.view, self.stop, self.resume, self.log, self.files]
+
+    def shown_job(self, workspace: Workspace) -> JobDirectory | None:
+        """The job chosen last, else the newest of this kind."""
+        jobs = workspace.list_jobs(self.kind)
+        chosen = read_draft(workspace, self.tab).get("shown")
+        return next((job for job in jobs if job.id == chosen), jobs[0] if jobs else None)
+
+    def choose(self, workspace: Workspace, job_id: str) -> None:
+        save_draft(workspace, self.tab, shown=job_id)
+
+    def show(self, workspace: Workspace, cursor: str = "") -> list[Any]:
+        """Values of `outputs`; all skipped when nothing changed since `cursor`."""
+        jobs = workspace.list_jobs(self.kind)[:LISTED_JOBS]
+        job = self.shown_job(workspace)
+        status = launcher.observe(job) if job else None
+        now = _cursor(jobs, job, status)
+        if now == cursor:
+            return [SKIP for _ in self.outputs]
+        if job is None or status is None:
+            hidden = gr.Button(visible=False)
+            nothing = gr.HTML(empty(self.nothing))
+            return [gr.Dropdown(choices=[], visible=False), now, nothing, hidden, hidden, "", ""]
+        choices = [(job_label(each), each.id) for each in jobs]
+        return [
+            gr.Dropdown(choices=choices, value=job.id, visible=len(jobs) > 1),
+            now,
+            job_html(job, status),
+            _stop_button(job, status),
+            gr.Button(visible=status.state.resumable),
+            without_visitors(job.log_tail(LOG_CHARACTERS)),
+            file_links(job, artifacts(job)),
+        ]
+
+
+def _stop_button(job: JobDirectory, status: Status) -> gr.Button:
+    stopping = job.stop_requested
+    words = "Stopping: it saves first" if stopping else "Stop"
+    return gr.Button(words, visible=status.state.active, interactive=not stopping)
+
+
+def lay_out(tab: str, kind: str, nothing: str) -> JobPanel:
+    """Draw the panel here. `nothing`: what to do while there is no job yet."""
+    with gr.Column(elem_classes="hearth-panel"):
+        choice = gr.Dropdown([], label="Earlier runs", allow_custom_value=True, visible=False, interactive=True)
+        view = gr.HTML(empty(nothing), elem_id=f"{tab}-job")
+        error = gr.HTML(visible=False)
+        with gr.Row(elem_classes="hearth-buttons"):
+            stop = gr.Button("Stop", size="sm", variant="secondary", visible=False)
+            resume = gr.Button("Resume", size="sm", variant="secondary", visible=False)
+    cursor = gr.Textbox(visible=False)
+    with gr.Accordion("Log", open=False):
+        log = gr.Textbox(lines=10, max_lines=16, show_label=False, autoscroll=True, elem_classes="hearth-code")
+    with gr.Accordion("Files", open=False):
+        files = gr.HTML("")
+    return JobPanel(kind, tab, nothing, choice, cursor, view, stop, resume, log, files, error)
+
+
+def wire(page: Page, panel: JobPanel, result: Result, outputs: Sequence[Any]) -> None:
+    """Keep the panel up to date, and with it `outputs`: what `result` makes of the job whenever it changed."""
+
+    def poll(workspace: Workspace, cursor: str) -> list[Any]:
+        shown = panel.show(workspace, cursor or "")
+        if shown[1] is SKIP:
+            return [*shown, *[SKIP for _ in outputs]]
+        job = panel.shown_job(workspace)
+        if job is None:
+            return [*shown, *[SKIP for _ in outputs]]
+        return [*shown, *result(workspace, job, job.status())]
+
+    def choose(workspace: Workspace, job_id: str) -> list[Any]:
+        panel.choose(workspace, workspace.job(job_id).id)
+        return poll(workspace, "")
+
+    def stop(workspace: Workspace) -> list[Any]:
+        job = panel.shown_job(workspace)
+        if job is not None:
+            launcher.stop(job)
+        return poll(workspace, "")
+
+    def resume(workspace: Workspace) -> list[Any]:
+        job = panel.shown_job(workspace)
+        if job is not None:
+            launcher.resume(job)
+        return poll(workspace, "")
+
+    everything = [*panel.outputs, *outputs]
+    page.poll(panel.tab, poll, [panel.cursor], everything)
+    page.load(lambda workspace: poll(workspace, ""), everything)
+    page.on(panel.choice.input, choose, [panel.choice], everything, panel.error)
+    page.on(panel.stop.click, stop, [], everything, panel.error)
+    page.on(panel.resume.click, resume, [], everything, panel.error)
+
+
+def start(panel: JobPanel, workspace: Workspace, spec: dict[str, Any], title: str) -> list[Any]:
+    """Start a job and show it: values of the panel's outputs."""
+    from models.hardware import probe
+
+    job = launcher.start(workspace, panel.kind, spec, title=title, resource=probe(workspace.root).resource)
+    panel.choose(workspace, job.id)
+    return panel.show(workspace)
+
+
+def _cursor(jobs: list[JobDirectory], job: JobDirectory | None, status: Status | None) -> str:
+    """Changes whenever something that is shown changes; cheap to make."""
+    if job is None or status is None:
+        return "nothing"
+    log = job.log_path.stat().st_size if job.log_path.exists() else 0
+    active = [each.id for each in jobs if each.id != job.id and each.status().state.active]
+    shown = (job.id, status.state, status.updated, status.message, job.stop_requested, log, len(jobs), *active)
+    return "|".join(str(part) for part in shown)

@@ -1,0 +1,87 @@
+"""The whole page: title, machine strip, four tabs; what is filled in when it opens and kept up to date."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from jobs.workspace import Workspace
+from ui import datasets_tab, evaluation_tab, export_tab, machine, training_tab
+from ui.drafts import read_draft, save_draft
+from ui.page import SKIP, Page, Settings
+
+TABS = {"datasets": "1 · Datasets", "training": "2 · Training", "evaluation": "3 · Evaluation", "export": "4 · Export"}
+NEXT = {"datasets": "train on it", "training": "see whether it got better", "evaluation": "make files of it"}
+SUBTITLE = "Fine-tune a language model here, see honestly whether it got better, take it with you."
+TITLE = f"<h1>Hearth</h1> <span class='quiet'>{SUBTITLE}</span>"
+
+
+def build_page(settings: Settings) -> gr.Blocks:
+    """The page as Gradio blocks, ready to launch. Nothing is read from disk yet."""
+    with gr.Blocks(title="Hearth", analytics_enabled=False, fill_width=False) as blocks:
+        gr.HTML(TITLE, elem_id="title")
+        opened = gr.Textbox("", visible=False)  # the open tab's name, once the page is filled in
+        tabs = gr.Tabs(selected="datasets", overflow_behavior="wrap", render=False)
+        page = Page(settings, tabs, opened)
+        machine.lay_out(page)
+        fault = gr.HTML(visible=False)
+        tabs.render()
+        with tabs:
+            parts = _lay_out_tabs(page, fault)
+        page.load(open_where_left, [tabs, opened])
+        for name, tab in parts.items():
+            opening = page.on(tab.select, _opener(name), [opened], [opened], fault, quiet=True)
+            page.openings.append(opening)
+        page.wire(blocks, fault)
+    return blocks
+
+
+def _lay_out_tabs(page: Page, fault: gr.HTML) -> dict[str, gr.Tab]:
+    """Every tab, with the button that leads on to the next."""
+    parts = {}
+    go_on = {
+        name: gr.Button(f"Next: {what} →", visible=False, render=False, elem_classes="hearth-next")
+        for name, what in NEXT.items()
+    }
+    for name, title in TABS.items():
+        with gr.Tab(title, id=name) as parts[name]:
+            match name:
+                case "datasets":
+                    datasets_tab.lay_out(page, go_on[name])
+                case "training":
+                    training_tab.lay_out(page, go_on[name])
+                case "evaluation":
+                    evaluation_tab.lay_out(page, go_on[name])
+                case _:
+                    export_tab.lay_out(page)
+    for name, following in zip(go_on, list(TABS)[1:], strict=True):
+        _lead_on(page, go_on[name], following, fault)
+    return parts
+
+
+def _lead_on(page: Page, button: Any, following: str, fault: gr.HTML) -> None:
+    opening = page.on(button.click, lambda workspace: _go(workspace, following), [], [page.tabs, page.opened], fault)
+    page.openings.append(opening)
+
+
+def _go(workspace: Workspace, tab: str) -> list[Any]:
+    save_draft(workspace, "page", tab=tab)
+    return [gr.Tabs(selected=tab), tab]
+
+
+def _opener(name: str) -> Any:
+    def open_tab(workspace: Workspace, opened: str) -> list[Any]:
+        # The browser selects the first tab while it draws the page; that is nobody's choice.
+        if not opened:
+            return [SKIP]
+        save_draft(workspace, "page", tab=name)
+        return [name]
+
+    return open_tab
+
+
+def open_where_left(workspace: Workspace) -> list[Any]:
+    """The tab that was open last."""
+    tab = read_draft(workspace, "page").get("tab", "datasets")
+    return [gr.Tabs(selected=tab), tab]

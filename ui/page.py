@@ -1,0 +1,197 @@
+"""What all tabs share while the page is put together: whose workspace, the error boundary, and the one timer."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from jobs.workspace import Workspace
+from ui.errors import explain
+
+VISITOR_COOKIE = "hearth_visitor"
+POLL_SECONDS = 1.0
+SKIP = gr.skip()
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How the page was started. `local`: bound to loopback, so that whoever sees it sits at this machine.
+
+    `demo`: strangers visit it; each gets a workspace below `root`, small limits, and no paths.
+    """
+
+    root: Path
+    demo: bool = False
+    local: bool = True
+
+    def workspace(self, visitor: str | None = None) -> Workspace:
+        """The one workspace, or in demo mode the visitor's own."""
+        if not self.demo:
+            return Workspace(self.root)
+        # Hashed, so that whoever sees a folder's name can't pass for its visitor.
+        name = hashlib.sha256((visitor or "nobody").encode()).hexdigest()[:32]
+        return Workspace(self.root / "visitors" / name)
+
+
+@dataclass(frozen=True)
+class Polled:
+    """A part of the page that the timer keeps up to date while its tab is open ("" for always)."""
+
+    tab: str
+    handler: Callable[..., Sequence[Any]]
+    inputs: list[Any]
+    outputs: list[Any]
+
+
+@dataclass
+class Page:
+    """Collects handlers while tabs are laid out, and wires the timer at the end.
+
+    Handlers take the workspace first, then the values of their inputs, and return a value for each output.
+    """
+
+    settings: Settings
+    tabs: gr.Tabs
+    opened: gr.Textbox
+    polled: list[Polled] = field(default_factory=list)
+    loaders: list[Polled] = field(default_factory=list)
+    openings: list[Any] = field(default_factory=list)
+
+    def workspace(self, request: gr.Request | None) -> Workspace:
+        cookies = getattr(request, "cookies", None) or {}
+        return self.settings.workspace(cookies.get(VISITOR_COOKIE))
+
+    def on(
+        self,
+        triggers: Any,
+        handler: Callable[..., Sequence[Any]],
+        inputs: Sequence[Any],
+        outputs: Sequence[Any],
+        error: gr.HTML,
+        *,
+        quiet: bool = False,
+    ) -> Any:
+        """Call `handler` on any of `triggers`; what it raises shows in `error`, and the outputs stay as they are.
+
+        `quiet`: without a sign of waiting, for what happens while someone types.
+        """
+
+        def call(request: gr.Request, *values: Any) -> list[Any]:
+            try:
+                return [*handler(self.workspace(request), *values), gr.HTML(value="", visible=False)]
+            except Exception as problem:  # noqa: BLE001 - the boundary: everything is shown, in words
+                return [*[SKIP for _ in outputs], gr.HTML(value=explain(problem), visible=True)]
+
+        return gr.on(
+            triggers,
+            call,
+            list(inputs),
+            [*outputs, error],
+            queue=not quiet,
+            show_progress="hidden" if quiet else "minimal",
+            show_progress_on=error,
+            trigger_mode="always_last" if quiet else "once",
+            api_visibility="private",
+        )
+
+    def stream(
+        self,
+        triggers: Any,
+        handler: Callable[..., Iterator[Sequence[Any]]],
+        inputs: Sequence[Any],
+        outputs: Sequence[Any],
+        error: gr.HTML,
+    ) -> Any:
+        """As `on`, for a handler that yields its outputs again and again."""
+
+        def call(request: gr.Request, *values: Any) -> Iterator[list[Any]]:
+            try:
+                for shown in handler(self.workspace(request), *values):
+                    yield [*shown, gr.HTML(value="", visible=False)]
+            except Exception as problem:  # noqa: BLE001 - the boundary: everything is shown, in words
+                yield [*[SKIP for _ in outputs], gr.HTML(value=explain(problem), visible=True)]
+
+        options: dict[str, Any] = {"show_progress": "hidden", "trigger_mode": "once", "api_visibility": "private"}
+        return gr.on(triggers, call, list(inputs), [*outputs, error], concurrency_limit=8, **options)
+
+    def poll(
+        self, tab: str, handler: Callable[..., Sequence[Any]], inputs: Sequence[Any], outputs: Sequence[Any]
+    ) -> None:
+        """Have the timer call `handler` while `tab` is open."""
+        self.polled.append(Polled(tab, handler, list(inputs), list(outputs)))
+
+    def load(self, handler: Callable[..., Sequence[Any]], outputs: Sequence[Any]) -> None:
+        """Have `handler` fill `outputs` whenever the page is opened."""
+        self.loaders.append(Polled("", handler, [], list(outputs)))
+
+    def wire(self, blocks: gr.Blocks, fault: gr.HTML) -> None:
+        """Connect what was collected: one request fills the page, one a second keeps it up to date.
+
+        What `openings` hold opens a tab, which is brought up to date at once.
+        """
+        self._wire_together(blocks.load, self.loaders, fault)
+        timer = gr.Timer(POLL_SECONDS)
+        for trigger in (timer.tick, *(opening.then for opening in self.openings)):
+            self._wire_together(trigger, self.polled, fault)
+
+    def _wire_together(self, trigger: Any, parts: list[Polled], fault: gr.HTML) -> None:
+        def call(request: gr.Request, opened: str, *values: Any) -> list[Any]:
+            given, fault_shown = iter(values), SKIP
+            shown: list[Any] = []
+            workspace = self.workspace(request)
+            for part in parts:
+                own = [next(given) for _ in part.inputs]
+                if part.tab not in ("", opened):
+                    shown += [SKIP for _ in part.outputs]
+                    continue
+                try:
+                    shown += part.handler(workspace, *own)
+                except Exception as problem:  # noqa: BLE001 - the boundary: everything is shown, in words
+                    shown += [SKIP for _ in part.outputs]
+                    fault_shown = gr.HTML(explain(problem), visible=True)
+            return [*shown, fault_shown]
+
+        trigger(
+            call,
+            [self.opened, *(value for part in parts for value in part.inputs)],
+            [*(output for part in parts for output in part.outputs), fault],
+            queue=False,
+            show_progress="hidden",
+            trigger_mode="once",
+            api_visibility="private",
+        )
+
+
+class VisitorCookie:
+    """ASGI middleware: whoever opens the page without one gets a random name, under which their workspace is kept."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        headers = scope.get("headers", [])
+        known = any(name == b"cookie" and VISITOR_COOKIE.encode() in value for name, value in headers)
+        if scope["type"] != "http" or scope["path"] != "/" or known:
+            await self._app(scope, receive, send)
+            return
+        # On Spaces the page stands in another site's frame, which only gets cookies that are marked for it.
+        framed = "; Secure; SameSite=None; Partitioned" if _is_https(scope) else "; SameSite=Lax"
+        cookie = f"{VISITOR_COOKIE}={secrets.token_hex(16)}; Path=/; HttpOnly; Max-Age=604800{framed}"
+
+        async def send_with_cookie(message: dict[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", []), (b"set-cookie", cookie.encode())]
+            await send(message)
+
+        await self._app(scope, receive, send_with_cookie)
+
+
+def _is_https(scope: dict[str, Any]) -> bool:
+    forwarded = [value for name, value in scope.get("headers", []) if name == b"x-forwarded-proto"]
+    return scope.get("scheme") == "https" or b"https" in b",".join(forwarded)

@@ -17,7 +17,7 @@ from rich.console import Console
 
 from jobs import launcher
 from jobs.directory import JobDirectory, State
-from jobs.errors import BadInput, Missing, UserError
+from jobs.errors import BadInput, Missing, UserError, disk_full
 from jobs.follow import follow
 from jobs.kinds import KINDS
 from jobs.spec import read_yaml
@@ -64,12 +64,11 @@ def _run(workspace: Workspace, kind: str, spec: dict[str, Any], title: str, as_j
 def _report(job: JobDirectory, as_json: bool) -> None:
     """Print how a job stands; exit 1, 2 or 130 when it did not end well."""
     status = launcher.observe(job)
-    manifest = job.manifest or {}
     summary: dict[str, Any] = {"job": job.id, "state": status.state, "message": status.message, "path": str(job.path)}
     if status.state is State.FAILED:
         summary |= {"error": status.error, "hint": status.hint}
         console.print(f"[red]Failed:[/red] {status.error}\n  do:  {status.hint}\n  log: {job.log_path}")
-    summary["figures"] = manifest.get("figures", {})
+    summary["figures"] = (job.manifest or {}).get("figures", {})
     _print(summary, as_json, f"{job.id}: {status.message or status.state}\n{job.path}")
     if status.state is State.STOPPED:
         raise typer.Exit(130)
@@ -122,8 +121,7 @@ def demo(
 
     result = Demo(_workspace(workspace), rows, console).run()
     _print(result.as_json(), as_json, result.as_text())
-    if result.exit_status:
-        raise typer.Exit(result.exit_status)
+    raise typer.Exit(result.exit_status)
 
 
 @data_app.command("inspect")
@@ -259,8 +257,8 @@ def jobs_show(job_id: str, workspace: WorkspaceOption = None, as_json: JsonOptio
 @jobs_app.command("logs")
 def jobs_logs(job_id: str, workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
     """The end of what a job's worker printed."""
-    text = _workspace(workspace).job(job_id).log_tail()
-    _print({"job": job_id, "log": text}, as_json, text)
+    log = _workspace(workspace).job(job_id).log_tail()
+    _print({"job": job_id, "log": log}, as_json, log)
 
 
 @jobs_app.command("stop")
@@ -290,6 +288,12 @@ def main() -> None:
     except UserError as error:
         print(f"{error}", file=sys.stderr)
         sys.exit(2 if isinstance(error, BadInput | Missing) else 1)
+    except OSError as error:
+        full = disk_full(error, "the workspace")
+        if full is None:
+            raise
+        print(full, file=sys.stderr)
+        sys.exit(1)
 
 
 if __name__ == "__main__":

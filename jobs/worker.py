@@ -27,6 +27,8 @@ from jobs.kinds import KINDS
 from jobs.lease import Lease
 
 LOCK_SECONDS = 10
+# Held back while the job runs, so that on a full disk there is room to say so.
+RESERVE_BYTES = 64 * 1024
 
 
 def main(path: Path) -> int:
@@ -81,10 +83,9 @@ def _find_function(kind: str) -> Callable[[JobContext], dict[str, Any]]:
 def _run_kind(context: JobContext, function: Callable[[JobContext], dict[str, Any]]) -> int:
     """Run the function and write how it ended."""
     running = replace(context.status, message="Starting", progress=0.0, pid=os.getpid())
-    context.write_status(running)
     try:
-        figures = function(context)
-        _write_manifest(context, figures)
+        context.write_status(running)
+        figures = _work(context, function)
     except Stopped:
         message = "Stopped. What was done so far is saved; resume continues from it."
         return _end(context, State.STOPPED, message, 130)
@@ -100,6 +101,18 @@ def _run_kind(context: JobContext, function: Callable[[JobContext], dict[str, An
         traceback.print_exc()
         return _internal(context, error)
     return _end(context, State.SUCCEEDED, figures.get("message") or "Done", 0)
+
+
+def _work(context: JobContext, function: Callable[[JobContext], dict[str, Any]]) -> dict[str, Any]:
+    """The function's figures, the manifest written. On a full disk the reserve is free again when this raises."""
+    reserve = context.path / ".reserve"
+    try:
+        reserve.write_bytes(os.urandom(RESERVE_BYTES))
+        figures = function(context)
+        _write_manifest(context, figures)
+        return figures
+    finally:
+        reserve.unlink(missing_ok=True)
 
 
 def _end(context: JobContext, state: State, message: str, exit_status: int) -> int:

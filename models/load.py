@@ -59,6 +59,7 @@ def load_resolved(
 
         model = PeftModel.from_pretrained(model, resolved.adapter, autocast_adapter_dtype=False)
     backend.prepare_for_generation(model)
+    _give_head_whole_rows(model)
     return LoadedModel(
         name=resolved.name,
         model=model,
@@ -68,3 +69,16 @@ def load_resolved(
         has_adapter=resolved.adapter is not None,
         origin={"precision": f"{choice.value}: {choice.origin}"},
     )
+
+
+def _give_head_whole_rows(model: Any) -> None:
+    """Make what goes into the output layer contiguous.
+
+    The last position of every prompt is a strided view, for which PyTorch copies a frozen output layer's weights once
+    per row: two thirds of the time in which a batch of 32 short prompts was read on a CPU.
+    """
+
+    def contiguous(_: Any, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+        return (inputs[0].contiguous(), *inputs[1:])
+
+    model.get_output_embeddings().register_forward_pre_hook(contiguous)

@@ -30,6 +30,8 @@ PLAIN = {
     "docs/options.md": "every option of every spec, generated",
     "docs/app.png": "the picture above, made by docs/screenshots.py",
     ".gitignore": "what isn't kept in the repository",
+    "ui/hearth.svg": "the page's icon",
+    "tests/__init__.py": "Mirrors the folders above",
 }
 
 
@@ -52,8 +54,8 @@ def _line(path: str) -> str:
     text = (PROJECT / path).read_text(encoding="utf-8", errors="replace")
     if path.endswith(".py"):
         return _first_sentence(ast.get_docstring(ast.parse(text)) or "")
-    comments = [line.lstrip("#/*<!- ").rstrip("-*/> ") for line in text.splitlines()[:4] if line[:1] in "#/<"]
-    return _first_sentence(next((line for line in comments if line and not line.startswith(("!", "svg"))), ""))
+    comments = [line.strip("#/*<!-> ") for line in text.splitlines()[:4] if line[:1] in "#/<" and line[:2] != "#!"]
+    return _first_sentence(next((line for line in comments if line and not line.startswith("svg")), ""))
 
 
 def _first_sentence(text: str) -> str:
@@ -66,7 +68,7 @@ def file_tree() -> str:
     lines = ["```text"]
     folder = ""
     files = described_files()
-    for path in sorted(files, key=lambda path: ("/" in path, path)):
+    for path in sorted(files, key=lambda path: path.rpartition("/")):
         parent, _, name = path.rpartition("/")
         if parent != folder:
             folder = parent
@@ -129,8 +131,8 @@ def current() -> dict[Path, str]:
     """What the generated files should hold."""
     readme = PROJECT / "README.md"
     return {
-        readme: with_part(readme.read_text(encoding="utf-8"), "files", file_tree()),
         PROJECT / "docs" / "options.md": option_tables(),
+        readme: with_part(readme.read_text(encoding="utf-8"), "files", file_tree()),
     }
 
 

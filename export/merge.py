@@ -17,12 +17,9 @@ from export.adapter import Adapter, LowRankUpdate, read_adapter
 from export.tensors import Shard, ShardWriter, StoredTensor, read_shards
 from jobs.errors import BadInput
 from jobs.files import write_json
+from models.folder import TOKENIZER_FILES
 
 MODEL_FILES = ("config.json", "generation_config.json")
-TOKENIZER_FILES = (
-    "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json",
-    "merges.txt", "tokenizer.model", "chat_template.jinja", "chat_template.json",
-)  # fmt: skip
 _INPUT_EMBEDDINGS = ("embed_tokens.weight", "wte.weight", "word_embeddings.weight")
 _TORCH_NAMES = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 

@@ -24,7 +24,7 @@ def follow(job: JobDirectory, console: Console) -> Status:
         TextColumn("{task.fields[left]}"),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=console, transient=True) as bar:
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(job.header["title"], total=1.0, left="")
         while (status := launcher.observe(job)).state.active:
             try:

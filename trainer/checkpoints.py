@@ -7,6 +7,8 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from safetensors import SafetensorError
+
 from jobs.errors import OutOfRoom, disk_full
 from jobs.files import publish_folder
 
@@ -54,7 +56,7 @@ class AtomicCheckpoints:
         try:
             super()._save_checkpoint(model, trial)  # type: ignore[misc]
             publish_folder(self._saving_into / name, folder / name)
-        except Exception as error:
+        except (OSError, RuntimeError, SafetensorError) as error:
             full = room_problem(error, folder)
             if full is None:
                 raise

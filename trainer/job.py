@@ -17,6 +17,7 @@ from jobs.errors import BadInput, OutOfRoom, Stopped
 from jobs.files import publish_folder, require_free_space, write_json, write_text
 from models.backends import choose_backend, get_backend
 from models.chat_template import ChatTokenizer, TokenisedRow
+from models.folder import TOKENIZER_FILES, count_parameters
 from models.hardware import Hardware, probe
 from models.precision import choose_precision
 from models.reference import ResolvedModel, resolve
@@ -26,13 +27,6 @@ from trainer.sft import Plan, build_trainer, default_learning_rate, load_for_tra
 from trainer.spec import TrainSpec
 
 LIBRARIES = ("torch", "transformers", "trl", "peft", "datasets", "bitsandbytes", "unsloth", "unsloth_zoo")
-TOKENIZER_FILES = (
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "chat_template.jinja",
-    "tokenizer.model",
-)
 
 
 def run(context: JobContext) -> dict[str, Any]:
@@ -110,7 +104,7 @@ def _plan(
     precision = choose_precision(spec.precision, hardware)
     rate, rate_origin = spec.optimisation.learning_rate, "asked for"
     if rate == "auto":
-        rate, rate_origin = default_learning_rate(parameter_count(base.folder), spec.method.adapter)
+        rate, rate_origin = default_learning_rate(count_parameters(base.folder), spec.method.adapter)
     steps = total_steps(spec, rows)
     every = spec.saving.evaluate_every or max(1, steps // 5)
     context.resolve("hardware", hardware.describe(), "probed")
@@ -128,21 +122,6 @@ def _plan(
             "evaluate_every", every, "spec" if spec.saving.evaluate_every else "a fifth of the run"
         ),
     )
-
-
-def parameter_count(folder: Path) -> int:
-    """Parameters of the model in `folder`, read from its safetensors headers alone."""
-    from safetensors import safe_open
-
-    total = 0
-    for path in folder.glob("*.safetensors"):
-        with safe_open(path, framework="pt") as tensors:
-            for name in tensors.keys():  # noqa: SIM118 - not a dictionary
-                size = 1
-                for length in tensors.get_slice(name).get_shape():
-                    size *= length
-                total += size
-    return total
 
 
 def _library_versions() -> dict[str, str]:

@@ -13,12 +13,13 @@ from jobs.directory import JobDirectory, State, Status
 from jobs.errors import Missing
 from jobs.files import read_json
 from jobs.workspace import Workspace
+from models.folder import count_parameters
 from ui import form as forms
 from ui import job_panel
 from ui.choices import train_job, trained_options
 from ui.fields import FormField
 from ui.job_view import artifacts, file_links
-from ui.local_files import count_parameters, local_folder
+from ui.local_files import local_folder
 from ui.page import SKIP, Page
 from ui.words import count, size
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
 from functools import lru_cache
 from pathlib import Path
 
@@ -55,13 +53,3 @@ def _embedded_tokenizer(workspace: Workspace) -> Path | None:
         write_tokenizer(weights, temporary)
         publish_folder(temporary, folder)
     return folder if folder.is_dir() else None
-
-
-def count_parameters(folder: Path) -> int:
-    """Weights in a folder's safetensors files, read off their headers (format: 8 bytes of length, then JSON)."""
-    total = 0
-    for path in folder.glob("*.safetensors"):
-        with path.open("rb") as file:
-            header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
-        total += sum(math.prod(entry["shape"]) for name, entry in header.items() if name != "__metadata__")
-    return total

@@ -88,7 +88,7 @@ class Demo:
 
     def _write_rows(self) -> Spec:
         columns = (TextColumn("{task.description}"), BarColumn(bar_width=30))
-        with Progress(*columns, console=self._console, transient=True) as bar:
+        with Progress(*columns, console=self._console, transient=True, disable=not self._console.is_terminal) as bar:
             task = bar.add_task("The teachers play", total=1.0)
             return pipeline.write_rows(
                 self._workspace,

@@ -84,7 +84,7 @@ class Demo:
         export = self._job("GGUF and check", "export", pipeline.export_spec(train.id), "Snake player", resource)
         jobs = {"data": data, "train": train, "evaluate": verdict, "export": export}
         self._result.figures = {name: _figures(job) for name, job in jobs.items()}
-        self._result.text = _summary(self._result, self._workspace, jobs)
+        self._result.text = _summary(self._result, self._workspace, jobs, comparison.game_steps)
 
     def _write_rows(self) -> Spec:
         columns = (TextColumn("{task.description}"), BarColumn(bar_width=30))
@@ -120,12 +120,12 @@ def _figures(job: JobDirectory) -> dict[str, Any]:
     return dict(manifest["figures"]) if manifest else {}
 
 
-def _summary(result: DemoResult, workspace: Workspace, jobs: dict[str, JobDirectory]) -> str:
+def _summary(result: DemoResult, workspace: Workspace, jobs: dict[str, JobDirectory], game_steps: int) -> str:
     """What came out, where it lies, how long it took and what to do next."""
     export = jobs["export"].path
     total = sum(stage.seconds for stage in result.stages)
     lines = [
-        *outcome_lines(result.figures["evaluate"]),
+        *outcome_lines(result.figures["evaluate"], game_steps),
         "",
         "Check of the exported files in llama.cpp",
         *(f"  {file}: {sentence}" for file, sentence in result.figures["export"]["parity"].items()),

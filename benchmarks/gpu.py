@@ -24,7 +24,6 @@ from datasets_src.build import build
 from datasets_src.spec import DatasetSpec
 from jobs import launcher
 from jobs.directory import JobDirectory, State
-from jobs.errors import Missing
 from jobs.files import write_json, write_text
 from jobs.workspace import Workspace
 from models.hardware import probe
@@ -165,7 +164,7 @@ def main() -> None:
     chosen = parser.parse_args()
     hardware = probe()
     if not hardware.gpus:
-        raise Missing("This machine has no NVIDIA GPU.", "The benchmark measures one.", "Run it on a machine with one.")
+        parser.exit(2, "This machine has no NVIDIA GPU, which is what this benchmark measures.\n")
     results: list[Result] = []
     with tempfile.TemporaryDirectory() as folder:
         workspace = Workspace(Path(folder) / "workspace")

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from jobs.errors import Missing
+from jobs.files import read_json
 
 # Weights as safetensors only: a pickle from outside could run code.
 PATTERNS = ["*.safetensors", "*.json", "*.jinja", "tokenizer.model", "*.txt", "LICENSE*", "README.md"]
@@ -21,8 +22,16 @@ def cached_snapshot(hub_id: str) -> Path | None:
         folder = Path(snapshot_download(hub_id, local_files_only=True))
     except LocalEntryNotFoundError:
         return None
-    complete = (folder / "config.json").exists() and any(folder.glob("*.safetensors"))
-    return folder if complete else None
+    return folder if is_complete(folder) else None
+
+
+def is_complete(folder: Path) -> bool:
+    """Whether an interrupted download left nothing out: config, tokenizer, and every shard that the index names."""
+    if not (folder / "config.json").exists() or not (folder / "tokenizer.json").exists():
+        return False
+    index = read_json(folder / "model.safetensors.index.json")
+    names = set(index["weight_map"].values()) if index else {"model.safetensors"}
+    return all((folder / name).exists() for name in names)
 
 
 def hub_reachable() -> bool:

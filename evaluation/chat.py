@@ -66,16 +66,16 @@ def run(context: JobContext) -> dict[str, Any]:
             last_asked = time.monotonic()
             waiting = context.resource_wanted()
             if waiting is not None:
-                return _close(context, f"closed to free the machine for {waiting}", answered)
+                return _close(context, f"Closed to free the machine for {waiting}", answered)
         if time.monotonic() - last_used > spec.idle_minutes * 60:
-            return _close(context, f"closed after {spec.idle_minutes:g} minutes without a message", answered)
+            return _close(context, f"Closed after {spec.idle_minutes:g} minutes without a message", answered)
         time.sleep(POLL_SECONDS)
 
 
 def _close(context: JobContext, message: str, answered: int) -> dict[str, Any]:
     context.log(message)
     context.progress(1.0, message)
-    return {"closed": message, "answers": answered}
+    return {"message": message, "answers": answered}
 
 
 def _load(context: JobContext, spec: ChatSpec) -> dict[Side, Voice]:

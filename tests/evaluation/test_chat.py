@@ -126,11 +126,11 @@ def test_an_idle_chat_makes_room_for_a_waiting_job_and_says_for_which(
 ) -> None:
     running = begin(f"adapter:{tiny_adapter}", wanted=lambda: "Training of snake")
     running.thread.join(timeout=30)
-    assert running.figures == {"closed": "closed to free the machine for Training of snake", "answers": 0}
+    assert running.figures == {"message": "Closed to free the machine for Training of snake", "answers": 0}
     assert "Training of snake" in running.context.status.message
 
 
 def test_a_chat_that_nobody_uses_closes(begin: Callable[..., Running], tiny_adapter: Path) -> None:
     running = begin(f"adapter:{tiny_adapter}", idle_minutes=0.001)
     running.thread.join(timeout=30)
-    assert running.figures is not None and "without a message" in running.figures["closed"]
+    assert running.figures is not None and "without a message" in running.figures["message"]

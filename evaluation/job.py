@@ -70,8 +70,8 @@ def _questions(context: JobContext, spec: EvaluateSpec, task: Task) -> tuple[lis
     """The items asked (a seeded draw of at most max_items, in their own order), and all rows of the dataset."""
     from datasets_src.store import open_version
 
-    version = open_version(context.workspace, spec.data)
-    context.resolve("data", f"{version.name}@{version.version}", f"'{spec.data}' at the start of the job")
+    version = open_version(context.workspace, context.decided("data") or spec.data)
+    context.resolve("data", version.id, f"'{spec.data}' at the start of the job")
     rows = version.eval()
     all_rows = version.train() + rows
     items = checked_items(task, rows, all_rows)

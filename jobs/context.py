@@ -62,12 +62,17 @@ class JobContext:
 
     def resolve(self, name: str, value: Any, origin: str) -> Any:
         """Record a value actually used and where it came from; a resumed attempt gets the recorded one back."""
-        known = self._resolved.get(name)
-        if known is not None and self.attempt > 1:
-            return known["value"]
+        known = self.decided(name)
+        if known is not None:
+            return known
         self._resolved[name] = {"value": value, "origin": origin}
         self.directory.write_resolved(self._resolved)
         return value
+
+    def decided(self, name: str) -> Any | None:
+        """What an earlier attempt resolved `name` to, None in a first one: a resumed job decides nothing anew."""
+        known = self._resolved.get(name)
+        return known["value"] if known is not None and self.attempt > 1 else None
 
     def change(self, what: str, why: str, **values: Any) -> None:
         """Record something that was changed on the way, and tell the person."""

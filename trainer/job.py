@@ -37,14 +37,8 @@ def run(context: JobContext) -> dict[str, Any]:
     # The backend comes before anything that imports transformers: Unsloth has to be first.
     backend_choice = choose_backend(spec.backend, hardware)
     backend = get_backend(context.resolve("backend", backend_choice.value, backend_choice.origin))
-    base = resolve(spec.model, context.workspace)
-    if base.adapter is not None:
-        raise BadInput(
-            f"model: {spec.model} is itself an adapter.",
-            "This run can only start from a base model.",
-            "Name the base model it was trained from.",
-        )
-    version = open_version(context.workspace, spec.data)
+    base = _base(context, spec)
+    version = open_version(context.workspace, context.decided("data") or spec.data)
     tokenizer = ChatTokenizer.load(base.folder)
     train, evaluation = _rows(context, spec, version, tokenizer)
     plan = _plan(context, spec, hardware, base, version, len(train), backend.name)
@@ -63,6 +57,22 @@ def run(context: JobContext) -> dict[str, Any]:
     seconds = _train(context, trainer, spec)
     _save(context, trainer.model, base, spec)
     return _figures(trainer, seconds, plan)
+
+
+def _base(context: JobContext, spec: TrainSpec) -> ResolvedModel:
+    """The model to start from; of a resumed run the very folder that its first attempt found."""
+    known = context.decided("base")
+    if known is not None:
+        return ResolvedModel(known["name"], Path(known["folder"]))
+    base = resolve(spec.model, context.workspace)
+    if base.adapter is not None:
+        raise BadInput(
+            f"model: {spec.model} is itself an adapter.",
+            "This run can only start from a base model.",
+            "Name the base model it was trained from.",
+        )
+    context.resolve("base", {"text": spec.model, "name": base.name, "folder": str(base.folder)}, "spec")
+    return base
 
 
 def _rows(
@@ -108,7 +118,6 @@ def _plan(
     steps = total_steps(spec, rows)
     every = spec.saving.evaluate_every or max(1, steps // 5)
     context.resolve("hardware", hardware.describe(), "probed")
-    context.resolve("base", {"text": spec.model, "name": base.name, "folder": str(base.folder)}, "spec")
     context.resolve("data", f"{version.name}@{version.version}", "latest version" if "@" not in spec.data else "spec")
     context.resolve("rows", rows, "rows with an answer within max_length")
     context.resolve("seed", spec.seed, "spec")

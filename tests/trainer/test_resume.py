@@ -8,9 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from datasets_src.build import build
+from datasets_src.spec import DatasetSpec
 from jobs import launcher
 from jobs.directory import JobDirectory, State
-from tests.trainer.conftest import Train, finish, wait_for
+from jobs.workspace import Workspace
+from tests.toys import write_rows
+from tests.trainer.conftest import Train, finish, sums, wait_for
 from trainer.checkpoints import checkpoints_in
 
 # Some 30 rows in batches of 4: two epoch boundaries are crossed. Dropout uses the random state.
@@ -51,15 +55,19 @@ def test_a_killed_run_shows_as_lost_and_resumes_to_the_same_weights_bit_for_bit(
 
 
 @pytest.mark.slow
-def test_a_stopped_run_saves_its_last_step_and_goes_on_from_it(train: Train) -> None:
+def test_a_stopped_run_goes_on_from_its_last_step_on_the_rows_it_began_with(train: Train, dataset: Workspace) -> None:
     job = train(**{**OPTIONS, "saving": {"checkpoint_every": 1000, "evaluate_rows": 0}})
     wait_for(job, lambda job: any(event["step"] >= 4 for event in job.metrics()))
     assert launcher.stop(job, wait_seconds=60) is State.STOPPED
     ((step, _),) = checkpoints_in(job.path / "checkpoints")
     assert step >= 4
+    before = job.resolved
+    source = write_rows(dataset.root / "other.jsonl", sums(10))
+    build(DatasetSpec.parse({"name": "sums", "sources": [{"path": str(source)}], "eval_fraction": 0.2}), dataset)
     launcher.resume(job)
     assert finish(job)["steps"] > step
     assert [event["step"] for event in job.metrics()] == list(range(1, finish(job)["steps"] + 1))
+    assert job.resolved == before, "a newer version of the dataset changes nothing"
     assert f"Going on from checkpoint {step}" in job.changes[0]["what"]
 
 

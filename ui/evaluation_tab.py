@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
+import recipes.snake
 from evaluation.spec import EvaluateSpec
 from jobs.directory import JobDirectory, State, Status
 from jobs.errors import Missing
+from jobs.spec import read_yaml
 from jobs.workspace import Workspace
 from ui import chat_panel, demo, job_panel, picks
 from ui import form as forms
@@ -20,10 +23,12 @@ from ui.paths import TASKS, check_task, inside
 from ui.verdict_view import verdict_html
 
 TAB = "evaluation"
+SNAKE_SPEC = Path(recipes.snake.__file__).with_name("evaluate.yaml")
+SNAKE_TASK = "recipes.snake.task"
 TASK_NAMES = {
     "exact_match": "exact_match: the answer equals the row's",
     "perplexity": "perplexity: how surprising the rows' answers are",
-    "recipes.snake.task": "Snake: single moves, and whole games",
+    SNAKE_TASK: "Snake: single moves, and whole games",
 }
 
 
@@ -41,6 +46,7 @@ def lay_out(page: Page, go_on: Any) -> None:
                 picked={"data": data_options, "task": task_options},
                 hide=("models",),
                 complete=with_models,
+                base=defaults,
             )
             error = gr.HTML(visible=False)
             evaluate = gr.Button("Evaluate", variant="primary", elem_id="evaluate")
@@ -72,7 +78,7 @@ def lay_out(page: Page, go_on: Any) -> None:
         title = f"{job.header['title']} against its base" if job else spec.data
         return job_panel.start(panel, workspace, spec.model_dump(mode="json"), title)
 
-    page.load(form.initial, [*form.inputs, form.yaml])
+    forms.fill(page, form, "task", error)
     picks.wire(page, tuned)
     page.on(tuned.component.input, choose, [tuned.component], [*form.inputs, form.yaml], error)
     page.on(evaluate.click, start, form.inputs, panel.outputs, error)
@@ -114,6 +120,14 @@ def task_options(workspace: Workspace) -> Sequence[picks.Option]:
     data = picks.Pick(TAB, "data", data_options, None, None).value(workspace)
     options = [(TASK_NAMES[task], task) for task in TASKS]
     return options[::-1] if is_snake(dataset_of(workspace, data)) else options
+
+
+def defaults(workspace: Workspace) -> dict[str, Any]:
+    """What the form shows before anything is entered: for Snake the recipe's, which suits a machine without a GPU."""
+    if picks.Pick(TAB, "task", task_options, None, None).value(workspace) != SNAKE_TASK:
+        return {}
+    values = dict(read_yaml(SNAKE_SPEC))
+    return {key: value for key, value in values.items() if key not in ("models", "data", "task")}
 
 
 def result(workspace: Workspace, job: JobDirectory, status: Status) -> list[Any]:  # noqa: ARG001 - as every result

@@ -15,7 +15,7 @@ from jobs.spec import Spec
 from jobs.workspace import Workspace
 from ui.drafts import read_draft, save_draft
 from ui.fields import FormField, Raw, form_fields, raw_of_values, to_raw, values_of_raw
-from ui.page import Page
+from ui.page import SKIP, Page
 from ui.picks import Options, Pick
 from ui.picks import lay_out as lay_out_pick
 from ui.picks import wire as wire_pick
@@ -159,6 +159,23 @@ def lay_out(
     for path, made_component in form.components.items():
         made_component.elem_id = f"{tab}-{path.replace('.', '-')}"
     return form
+
+
+def fill(page: Page, form: Form, follows: str, error: gr.HTML) -> None:
+    """Fill the form when the page opens, and again when what is picked at option `follows` brings other values."""
+    known = gr.Textbox(visible=False)
+    everything = [*form.inputs, form.yaml, known]
+
+    def load(workspace: Workspace) -> list[Any]:
+        return [*form.initial(workspace), str(form.base(workspace))]
+
+    def follow(workspace: Workspace, before: str) -> list[Any]:
+        if str(form.base(workspace)) == before:  # what is being typed meanwhile must not be put back
+            return [SKIP for _ in everything]
+        return load(workspace)
+
+    page.load(load, everything)
+    page.on(form.picks[follows].component.change, follow, [known], everything, error, quiet=True)
 
 
 def component(option: FormField) -> Any:

@@ -19,7 +19,7 @@ from ui import form as forms
 from ui.charts import chart_updates, lay_out_charts
 from ui.choices import dataset_of, dataset_options, is_snake, trained_options
 from ui.fields import FormField
-from ui.page import SKIP, Page
+from ui.page import Page
 from ui.paths import check_model
 from ui.picks import Pick, forget
 
@@ -37,7 +37,7 @@ def lay_out(page: Page, go_on: Any) -> None:
                 "python cli.py train spec.yaml",
                 replace={"model": model_choice},
                 picked={"data": dataset_options},
-                base=lambda workspace: defaults(workspace, pick_data(workspace)),
+                base=defaults,
             )
             error = gr.HTML(visible=False)
             train = gr.Button("Train", variant="primary", elem_id="train")
@@ -49,16 +49,6 @@ def lay_out(page: Page, go_on: Any) -> None:
             with gr.Accordion("What was decided", open=False):
                 decided = gr.HTML("")
 
-    shown_defaults = gr.Textbox(visible=False)
-
-    def load(workspace: Workspace) -> list[Any]:
-        return [*form.initial(workspace), str(form.base(workspace))]
-
-    def choose_data(workspace: Workspace, data: str | None, known: str) -> list[Any]:
-        if str(defaults(workspace, data)) == known:  # what is being typed meanwhile must not be put back
-            return [SKIP for _ in [*form.inputs, form.yaml, shown_defaults]]
-        return load(workspace)
-
     def start(workspace: Workspace, *values: Any) -> list[Any]:
         require_dataset(workspace)
         spec = form.parse(workspace, values)
@@ -69,10 +59,7 @@ def lay_out(page: Page, go_on: Any) -> None:
             forget(workspace, tab, "job")
         return job_panel.start(panel, workspace, spec.model_dump(mode="json"), spec.title)
 
-    data = form.picks["data"]
-    everything = [*form.inputs, form.yaml, shown_defaults]
-    page.load(load, everything)
-    page.on(data.component.change, choose_data, [data.component, shown_defaults], everything, error, quiet=True)
+    forms.fill(page, form, "data", error)
     page.on(train.click, start, form.inputs, panel.outputs, error)
     job_panel.wire(page, panel, result, [*charts, decided, go_on])
 
@@ -89,14 +76,10 @@ def model_choice(option: FormField) -> Any:
     )
 
 
-def pick_data(workspace: Workspace) -> str | None:
-    """The dataset chosen on this tab, by default the newest."""
-    return Pick(TAB, "data", dataset_options, None, None).value(workspace)
-
-
-def defaults(workspace: Workspace, data: str | None) -> dict[str, Any]:
+def defaults(workspace: Workspace) -> dict[str, Any]:
     """What the form shows before anything is entered: for Snake the recipe's, which suits a machine without a GPU."""
-    if SNAKE_SPEC.is_file() and is_snake(dataset_of(workspace, data)):
+    data = Pick(TAB, "data", dataset_options, None, None).value(workspace)
+    if is_snake(dataset_of(workspace, data)):
         values = dict(read_yaml(SNAKE_SPEC))
         return {key: value for key, value in values.items() if key != "data"}
     return {}

@@ -49,7 +49,8 @@ def test_every_tabs_handlers_leave_torch_alone(tmp_path: Path) -> None:
         train.append_event({{"type": "metric", "attempt": 1, "step": 1, "loss": 1.0}})
         train.append_event({{"type": "metric", "attempt": 1, "step": 2, "loss": 0.5}})
         training_tab.result(workspace, train, done)
-        training_tab.defaults(workspace, "d")
+        training_tab.defaults(workspace)
+        evaluation_tab.defaults(workspace)
         assert evaluation_tab.with_models(workspace, {{}})["models"] == ["embedded", f"job:{{train.id}}"]
         evaluation_tab.task_options(workspace)
         export_tab.size_choices(workspace, train.id)
@@ -69,6 +70,17 @@ def test_every_tabs_handlers_leave_torch_alone(tmp_path: Path) -> None:
     )
     assert result.returncode == 0, result.stderr
     assert result.stdout.strip().splitlines()[-1] == "[]"
+
+
+def test_for_the_snake_dataset_the_tabs_begin_with_the_recipes_settings(workspace: Workspace) -> None:
+    from datasets_src.build import build
+    from recipes.snake.pipeline import evaluate_spec, train_spec, write_rows
+    from ui import evaluation_tab, training_tab
+
+    assert training_tab.defaults(workspace) == {}
+    build(write_rows(workspace, rows=60), workspace)
+    assert training_tab.defaults(workspace)["optimisation"]["max_steps"] == train_spec().optimisation.max_steps
+    assert evaluation_tab.defaults(workspace)["game_steps"] == evaluate_spec("embedded", "job:x").game_steps
 
 
 def test_without_a_trained_model_the_later_tabs_say_what_to_do(workspace: Workspace) -> None:

@@ -1,6 +1,5 @@
-"""Hearth from a terminal: everything the page does. `python cli.py --help` lists the commands.
+"""Hearth from a terminal: everything the page does. Progress and messages go to stderr, the result to stdout.
 
-Progress and messages go to stderr; stdout holds the result, as text or (with --json) as one JSON document.
 Exit status: 0 done, 1 the job failed, 2 bad input or something missing, 130 stopped.
 """
 
@@ -16,11 +15,11 @@ import yaml
 from rich.console import Console
 
 from jobs import launcher
+from jobs.arguments import spec_values
 from jobs.directory import JobDirectory, State
 from jobs.errors import BadInput, Missing, UserError, disk_full
 from jobs.follow import follow
 from jobs.kinds import KINDS
-from jobs.spec import read_yaml
 from jobs.workspace import Workspace
 
 app = typer.Typer(
@@ -64,50 +63,23 @@ def _run(workspace: Workspace, kind: str, spec: dict[str, Any], title: str, as_j
 def _report(job: JobDirectory, as_json: bool) -> None:
     """Print how a job stands; exit 1, 2 or 130 when it did not end well."""
     status = launcher.observe(job)
-    summary: dict[str, Any] = {"job": job.id, "state": status.state, "message": status.message, "path": str(job.path)}
+    figures = (job.manifest or {}).get("figures", {})
+    summary = {
+        "job": job.id,
+        "state": status.state,
+        "message": status.message,
+        "path": str(job.path),
+        "figures": figures,
+    }
     if status.state is State.FAILED:
         summary |= {"error": status.error, "hint": status.hint}
         console.print(f"[red]Failed:[/red] {status.error}\n  do:  {status.hint}\n  log: {job.log_path}")
-    summary["figures"] = (job.manifest or {}).get("figures", {})
-    _print(summary, as_json, f"{job.id}: {status.message or status.state}\n{job.path}")
+    shown = [f"  {name}: {value}" for name, value in figures.items() if not isinstance(value, dict | list)]
+    _print(summary, as_json, "\n".join([f"{job.id}: {status.message or status.state}", *shown, str(job.path)]))
     if status.state is State.STOPPED:
         raise typer.Exit(130)
     if status.state in (State.FAILED, State.LOST):
         raise typer.Exit(2 if status.error_kind in (BadInput.kind, Missing.kind) else 1)
-
-
-def _spec_values(arguments: list[str]) -> tuple[dict[str, Any], str]:
-    """What `[SPEC.yaml] [--dotted.name value …]` says, the options put over the file, and where it was said."""
-    path = Path(arguments[0]) if arguments and not arguments[0].startswith("--") else None
-    values = read_yaml(path) if path else {}
-    if not isinstance(values, dict):
-        raise BadInput(f"{path} holds no options.", "A spec is a mapping.", "Write lines such as `data: snake`.")
-    return _merged(values, _dotted(arguments[1:] if path else arguments)), str(path or "the command line")
-
-
-def _dotted(arguments: list[str]) -> dict[str, Any]:
-    """`--method.rank 8` and the like as nested values; each value is read as YAML, so numbers become numbers."""
-    values: dict[str, Any] = {}
-    pairs = iter(arguments)
-    for name in pairs:
-        value = next(pairs, None)
-        if not name.startswith("--") or value is None:
-            raise BadInput(f"'{name}' can't be read.", "Options come in pairs.", "Write them as --method.rank 16.")
-        place = values
-        *groups, last = name.removeprefix("--").replace("-", "_").split(".")
-        for group in groups:
-            place = place.setdefault(group, {})
-        place[last] = yaml.safe_load(value)
-    return values
-
-
-def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """`base` with `changes` put over it, group by group."""
-    merged = dict(base)
-    for name, value in changes.items():
-        inner = merged.get(name)
-        merged[name] = _merged(inner, value) if isinstance(inner, dict) and isinstance(value, dict) else value
-    return merged
 
 
 @app.command()
@@ -171,11 +143,11 @@ def train(
 ) -> None:
     """Train: [SPEC.yaml] and any option by its dotted name, such as --model M --data D --method.rank 8."""
     from datasets_src.store import open_version
-    from models.reference import ModelRef
+    from models.reference import require_usable
     from trainer.spec import TrainSpec
 
-    parsed = TrainSpec.parse(*_spec_values(context.args))
-    ModelRef.parse(parsed.model)
+    parsed = TrainSpec.parse(*spec_values(context.args))
+    require_usable(parsed.model, _workspace(workspace))
     open_version(_workspace(workspace), parsed.data)
     _run(_workspace(workspace), "train", parsed.model_dump(mode="json"), parsed.title, as_json, detach)
 
@@ -190,9 +162,12 @@ def evaluate(
     """Compare models on held-out rows: [SPEC.yaml] --models '[embedded, job:ID]' --data D --task T."""
     from datasets_src.store import open_version
     from evaluation.spec import EvaluateSpec
+    from models.reference import require_usable
 
-    parsed = EvaluateSpec.parse(*_spec_values(context.args))
+    parsed = EvaluateSpec.parse(*spec_values(context.args))
     open_version(_workspace(workspace), parsed.data)
+    for model in parsed.models:
+        require_usable(model, _workspace(workspace))
     title = f"{parsed.data.split('@')[0]}: {len(parsed.models)} models"
     _run(_workspace(workspace), "evaluate", parsed.model_dump(mode="json"), title, as_json, detach)
 
@@ -212,7 +187,7 @@ def export(
 
     place = _workspace(workspace)
     from_file = job.endswith((".yaml", ".yml"))
-    values, where = _spec_values([job, *context.args] if from_file else ["--job", job, *context.args])
+    values, where = spec_values([job, *context.args] if from_file else ["--job", job, *context.args])
     for name, text in (("to", to), ("quantisations", quant)):
         if text:
             values[name] = [part.strip() for part in text.split(",")]

@@ -47,7 +47,7 @@ class Spec(BaseModel):
         try:
             return cls.model_validate(values)
         except ValidationError as error:
-            problems = [_explain(cls, problem) for problem in error.errors()]
+            problems = _explanations(cls, error)
             count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
             raise BadInput(
                 f"{where} has {count}:\n" + "\n".join(f"  - {line}" for line in problems),
@@ -81,20 +81,59 @@ def read_yaml(path: Path) -> Any:
         raise BadInput(f"{path}{line} is not YAML.", str(reason), "Check indentation and quotes there.") from error
 
 
-def _explain(cls: type[BaseModel], problem: Any) -> str:
-    """One problem of a ValidationError in words."""
-    place = ".".join(str(part) for part in problem["loc"]) or "the spec"
+def _explanations(cls: type[BaseModel], error: ValidationError) -> list[str]:
+    """The problems in words, one line for each option: where several forms are allowed, what each of them asks for."""
+    by_option: dict[str, list[str]] = {}
+    given: dict[str, str] = {}
+    for problem in error.errors():
+        place = ".".join(str(part) for part in _option_path(cls, problem["loc"]))
+        by_option.setdefault(place, []).append(_reason(cls, problem))
+        value = problem.get("input")
+        if problem["type"] not in ("missing", "extra_forbidden") and not isinstance(value, dict | list | BaseModel):
+            given[place] = f" (given: {value!r})"
+    return [
+        f"{place}: {', or '.join(dict.fromkeys(reasons))}{given.get(place, '')}" if place else ", ".join(reasons)
+        for place, reasons in by_option.items()
+    ]
+
+
+def _option_path(cls: type[BaseModel], location: tuple[Any, ...]) -> list[Any]:
+    """The part of pydantic's location that names options and list positions, not the forms that a value may have."""
+    path: list[Any] = []
+    for part in location:
+        known = isinstance(part, int) or part in _field_names(cls, tuple(path))
+        if not known and path and not _holds_options(cls, tuple(path)):
+            break
+        path.append(part)
+    return path
+
+
+def _holds_options(cls: type[BaseModel], path: tuple[Any, ...]) -> bool:
+    """Whether what stands at `path` is a group of options rather than a value."""
+    current: type[BaseModel] = cls
+    for part in path:
+        if isinstance(part, int):
+            continue
+        field = current.model_fields.get(part)
+        inner = _inner_model(field.annotation) if field is not None else None
+        if inner is None:
+            return False
+        current = inner
+    return True
+
+
+def _reason(cls: type[BaseModel], problem: Any) -> str:
+    """One problem without its place."""
     if problem["type"] == "extra_forbidden":
         names = _field_names(cls, problem["loc"][:-1])
         near = difflib.get_close_matches(str(problem["loc"][-1]), names, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(sorted(names))}"
-        return f"{place}: unknown option ({hint})"
+        return f"unknown option ({f'did you mean {near[0]}?' if near else 'known: ' + ', '.join(sorted(names))})"
     if problem["type"] == "missing":
-        return f"{place}: is required"
-    message = problem["msg"].removeprefix("Value error, ")
-    given = problem.get("input")
-    shown = "" if isinstance(given, dict | list | BaseModel) else f" (given: {given!r})"
-    return f"{place}: {message[0].lower()}{message[1:]}{shown}"
+        return "is required"
+    if problem["type"] == "too_short":
+        return f"needs at least {problem['ctx']['min_length']}"
+    message = str(problem["msg"]).removeprefix("Value error, ")
+    return f"{message[0].lower()}{message[1:]}"
 
 
 def _field_names(cls: type[BaseModel], path: tuple[Any, ...]) -> list[str]:

@@ -48,20 +48,25 @@ def hub_reachable() -> bool:
     return True
 
 
-def download_snapshot(hub_id: str) -> Path:
-    """Download (or complete) a model. Raises Missing for an unknown or gated one, or without a connection."""
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
-
-    cached = cached_snapshot(hub_id)
-    if cached is not None:
-        return cached
-    if not hub_reachable():
+def require_obtainable(hub_id: str) -> None:
+    """Raise Missing for a model that is neither here nor can be fetched: worth asking before a job waits its turn."""
+    if cached_snapshot(hub_id) is None and not hub_reachable():
         raise Missing(
             f"The model '{hub_id}' isn't on this machine.",
             "The Hugging Face Hub can't be reached, so it can't be downloaded.",
             "Connect once and try again, give a local folder, or use `embedded`, which needs no connection.",
         )
+
+
+def download_snapshot(hub_id: str) -> Path:
+    """Download (or complete) a model. Raises Missing for an unknown or gated one, or without a connection."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
+
+    require_obtainable(hub_id)
+    cached = cached_snapshot(hub_id)
+    if cached is not None:
+        return cached
     try:
         return Path(snapshot_download(hub_id, allow_patterns=PATTERNS))
     except GatedRepoError as error:

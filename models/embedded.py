@@ -19,6 +19,7 @@ from filelock import FileLock
 from jobs.errors import Missing
 from jobs.files import publish_folder, require_free_space, write_json, write_text
 from jobs.workspace import cache_folder
+from models.quiet import quiet_libraries
 
 HUB_ID = "HuggingFaceTB/SmolLM2-135M-Instruct"
 NAME = "SmolLM2-135M-Instruct"
@@ -79,6 +80,7 @@ def _convert_once(folder: Path) -> Path:
 
 
 def _write_weights(weights: Path, folder: Path) -> None:
+    quiet_libraries()
     import torch
     from safetensors.torch import save_file
     from transformers import AutoModelForCausalLM

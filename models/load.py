@@ -13,6 +13,7 @@ from models.backends.peft import PeftBackend
 from models.chat_template import ChatTokenizer
 from models.hardware import probe
 from models.precision import choose_precision
+from models.quiet import quiet_libraries
 from models.reference import ModelRef, ResolvedModel, resolve
 
 
@@ -50,6 +51,7 @@ def load_resolved(
     resolved: ResolvedModel, *, quantisation: Quantisation = "none", precision: str = "auto"
 ) -> LoadedModel:
     """The same for a model whose files were already found."""
+    quiet_libraries()
     choice = choose_precision(precision, probe())
     backend = PeftBackend()
     tokenizer = ChatTokenizer.load(resolved.adapter or resolved.folder)

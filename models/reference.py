@@ -93,6 +93,19 @@ def resolve(ref: ModelRef | str, workspace: Workspace | None = None) -> Resolved
             )
 
 
+def require_usable(text: str, workspace: Workspace) -> None:
+    """What can be said of a model before a job is started for it, without fetching anything. Raises as `resolve`."""
+    ref = ModelRef.parse(text)
+    if ref.kind == "hub":
+        from models.download import require_obtainable
+
+        require_obtainable(ref.target)
+    elif ref.kind == "local":
+        _require_weights(Path(ref.target))
+    elif ref.kind == "job":
+        workspace.job(ref.target)
+
+
 def _resolve_job(ref: ModelRef, workspace: Workspace | None) -> ResolvedModel:
     if workspace is None:
         raise BadInput(f"'{ref.text}' names a job.", "No workspace is known here.", "Name the folder of its adapter.")

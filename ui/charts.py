@@ -33,13 +33,18 @@ COLOURS = ("#c8672b", "#3f7f93")
 
 
 def chart_frame(chart: Chart, metrics: list[dict[str, Any]]) -> pandas.DataFrame:
-    """Step, value and line for each point of the chart; thinned to `POINTS` a line, ends kept."""
+    """Step, value and line for each point of the chart; thinned to `POINTS` a line, ends kept.
+
+    A line without a point yet gets an empty one: a plot knows only the lines that it was first drawn with.
+    """
     import pandas
 
     rows = []
     for metric, name in chart.lines.items():
         points = [(event["step"], event[metric]) for event in metrics if metric in event]
         rows += [{"step": step, chart.unit: value, "line": name} for step, value in thin(points)]
+    empty = [name for name in chart.lines.values() if rows and name not in {row["line"] for row in rows}]
+    rows += [{"step": rows[0]["step"], chart.unit: None, "line": name} for name in empty]
     return pandas.DataFrame(rows, columns=["step", chart.unit, "line"])
 
 
@@ -86,4 +91,5 @@ def _plot(chart: Chart) -> Any:
 def chart_updates(metrics: list[dict[str, Any]]) -> list[Any]:
     """A value for each plot; those without a point yet are hidden."""
     frames = [chart_frame(chart, metrics) for chart in CHARTS]
-    return [gr.LinePlot(value=frame, visible=len(frame) > 1) for frame in frames]
+    drawn = [int(frame[chart.unit].count()) for chart, frame in zip(CHARTS, frames, strict=True)]
+    return [gr.LinePlot(value=frame, visible=points > 1) for frame, points in zip(frames, drawn, strict=True)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import gradio as gr
@@ -63,18 +64,19 @@ def lay_out(page: Page, go_on: Any) -> None:
         change_source(workspace, chosen)
         return [*_visible(chosen), *form.initial(workspace)]
 
-    def start(workspace: Workspace, chosen: str, *values: Any) -> list[Any]:
+    def start(workspace: Workspace, chosen: str, *values: Any) -> Iterator[list[Any]]:
         spec = checked_spec(workspace, form, values)
-        if chosen == SNAKE:
-            write_snake_rows(workspace)
+        if chosen == SNAKE and not snake_rows_are_there(workspace):
+            yield panel.says("The four teachers play Snake and write their rows: about 5 seconds …")
+            generate(workspace.root / SNAKE_FOLDER, SNAKE_ROWS, seed=0)
         forget(workspace, "training", "data")
-        return job_panel.start(panel, workspace, spec.model_dump(mode="json"), spec.name)
+        yield job_panel.start(panel, workspace, spec.model_dump(mode="json"), spec.name)
 
     shown = [about, own.column, *form.inputs, form.yaml]
     page.load(load, [source, own.looked, *shown])
     page.on(source.input, choose, [source], shown, error)
     own_rows.wire(page, own, form, error)
-    page.on(build.click, start, [source, *form.inputs], panel.outputs, error)
+    page.stream(build.click, start, [source, *form.inputs], panel.outputs, error)
     job_panel.wire(page, panel, result, [report, masks, go_on])
 
 
@@ -119,11 +121,9 @@ def snake_values() -> dict[str, Any]:
     return {**values, "sources": sources}
 
 
-def write_snake_rows(workspace: Workspace) -> None:
-    """Have the teachers play, unless their rows are there already."""
-    folder = workspace.root / SNAKE_FOLDER
-    if not (folder / DATA_SPEC.name).is_file():  # written last
-        generate(folder, SNAKE_ROWS, seed=0)
+def snake_rows_are_there(workspace: Workspace) -> bool:
+    """Whether the teachers have played already; the spec is written last."""
+    return (workspace.root / SNAKE_FOLDER / DATA_SPEC.name).is_file()
 
 
 def checked_spec(workspace: Workspace, form: forms.Form, values: tuple[Any, ...]) -> DatasetSpec:

@@ -68,11 +68,7 @@ def lay_out(page: Page) -> None:
         return [gr.CheckboxGroup(choices=size_choices(workspace, job_id)), job_id]
 
     def start(workspace: Workspace, *values: Any) -> list[Any]:
-        job = train_job(workspace, job_pick.value(workspace))
-        if job is None:
-            raise Missing(
-                "There is no trained model yet.", "An export is made of one.", "Train one on the Training tab."
-            )
+        job = require_chosen(workspace, job_pick.value(workspace))
         spec = form.parse(workspace, values)
         title = f"{job.header['title']} as files"
         return job_panel.start(panel, workspace, spec.model_dump(mode="json"), title)
@@ -85,6 +81,18 @@ def lay_out(page: Page) -> None:
     job_panel.wire(page, panel, result, [made, use, readme, modelfiles_part, modelfiles])
 
 
+def require_chosen(workspace: Workspace, job_id: str | None) -> JobDirectory:
+    """The training job to export. Raises Missing when there is none, or none of that id."""
+    job = train_job(workspace, job_id)
+    if job is not None:
+        return job
+    if not trained_options(workspace):
+        raise Missing("There is no trained model yet.", "An export is made of one.", "Train one on the Training tab.")
+    raise Missing(
+        f"There is no finished training '{job_id}'.", "An export is made of one.", "Choose one from the list."
+    )
+
+
 def sizes_choice(option: FormField) -> Any:
     """The quantisations, each with what it costs; sizes are added when the model is known."""
     choices = [(f"{name}: {WHAT_IT_COSTS[name]}", name) for name in option.choices]
@@ -93,7 +101,7 @@ def sizes_choice(option: FormField) -> Any:
 
 def size_choices(workspace: Workspace, job_id: str) -> list[tuple[str, str]]:
     """The quantisations with the size that each will have for this model, where its files are at hand."""
-    folder = local_folder(f"job:{job_id}", workspace) if job_id else None
+    folder = local_folder(f"job:{job_id}", workspace) if train_job(workspace, job_id) else None
     labels = []
     for name, cost in WHAT_IT_COSTS.items():
         about = f", about {size(file_bytes(folder, name))}" if folder else ""

@@ -76,6 +76,10 @@ class JobPanel:
             file_links(job, artifacts(job)),
         ]
 
+    def says(self, words: str) -> list[Any]:
+        """The panel's outputs while something is made ready for a job that isn't there yet."""
+        return [gr.HTML(empty(words)) if output is self.view else SKIP for output in self.outputs]
+
 
 def _stop_button(job: JobDirectory, status: Status) -> gr.Button:
     stopping = job.stop_requested

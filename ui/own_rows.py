@@ -24,6 +24,7 @@ from ui.words import size
 SNAKE_FOLDER = "uploads/snake"
 INSPECTED_ROWS = 200_000
 ROWS_LOOKED_AT_AGAIN = 2_000
+PASTED = "pasted"
 NOTHING_GIVEN = "Upload a file or paste rows: what is in them shows here."
 
 
@@ -89,12 +90,11 @@ def keep_file(page: Page, workspace: Workspace, uploaded: Path) -> Path:
 
 
 def keep_pasted(workspace: Workspace, text: str) -> Path:
-    """Write pasted rows to a file. Raises BadInput for none."""
+    """Write pasted rows to a file, in the place of what was pasted before. Raises BadInput for none."""
     if not text.strip():
         raise BadInput("There is nothing to use.", "No row was pasted.", "Paste rows into the field first.")
     ending = ".jsonl" if text.lstrip().startswith("{") else ".json" if text.lstrip().startswith("[") else ".csv"
-    number = len(list(workspace.uploads.glob("pasted-*"))) + 1 if workspace.uploads.is_dir() else 1
-    path = workspace.uploads / f"pasted-{number}{ending}"
+    path = workspace.uploads / f"{PASTED}{ending}"
     write_text(path, text.strip() + "\n")
     return path
 
@@ -125,6 +125,9 @@ def with_sources(workspace: Workspace, form: Form, values: tuple[Any, ...], file
     known = {row[0] for row in rows}
     width = len(next(field for field in form.shown if field.path == "sources").columns)
     names = [str(path.relative_to(workspace.root)) for path in files]
+    if any(path.stem == PASTED for path in files):  # mended rows stand in for those that were pasted first
+        rows = [row for row in rows if Path(row[0]).stem != PASTED]
+        known = {row[0] for row in rows}
     raw["sources"] = [*rows, *[[name, *[""] * (width - 1)] for name in names if name not in known]]
     shown = [raw[path] for path in form.components]
     form.keep(workspace, shown)

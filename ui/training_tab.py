@@ -13,6 +13,7 @@ from jobs.directory import JobDirectory, State, Status
 from jobs.errors import Missing
 from jobs.spec import read_yaml
 from jobs.workspace import Workspace
+from models.reference import require_usable
 from trainer.spec import TrainSpec
 from ui import demo, job_panel
 from ui import form as forms
@@ -54,6 +55,7 @@ def lay_out(page: Page, go_on: Any) -> None:
         spec = form.parse(workspace, values)
         assert isinstance(spec, TrainSpec)
         check_model(page.settings, workspace, spec.model)
+        require_usable(spec.model, workspace)
         demo.check_small(page.settings, "At most steps", spec.optimisation.max_steps, demo.MOST_STEPS)
         for tab in ("evaluation", "export"):
             forget(workspace, tab, "job")

@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol
 from jobs.errors import BadInput, Missing
 from models.hardware import Hardware
 from models.precision import Choice
+from models.quiet import quiet_libraries
 
 Quantisation = Literal["none", "4bit", "8bit"]
 
@@ -85,6 +86,7 @@ def choose_backend(wanted: str, hardware: Hardware) -> Choice:
 
 def get_backend(name: str) -> Backend:
     """The backend of that name. Unsloth has to be imported before trl and transformers: call this first in a worker."""
+    quiet_libraries()
     if name == "unsloth":
         from models.backends.unsloth import UnslothBackend
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -47,3 +48,19 @@ def test_broken_yaml_names_file_and_line(tmp_path: Path) -> None:
 def test_a_missing_spec_file_is_said(tmp_path: Path) -> None:
     with pytest.raises(Missing, match="There is no file"):
         Example.load(tmp_path / "none.yaml")
+
+
+class Forms(Spec):
+    rate: float | Literal["auto"] = option("auto", label="Rate", help="How fast.")
+    to: list[str] = option(lambda: ["a"], label="Make", help="What to make.", min_length=1)
+
+
+def test_a_value_that_may_have_several_forms_has_one_line_that_names_them_all() -> None:
+    with pytest.raises(BadInput) as caught:
+        Forms.parse({"rate": "fast", "to": []})
+    lines = caught.value.what.splitlines()[1:]
+    assert lines == [
+        "  - rate: input should be a valid number, unable to parse string as a number, or input should be 'auto' "
+        "(given: 'fast')",
+        "  - to: needs at least 1",
+    ]

@@ -161,7 +161,7 @@ def test_nothing_pasted_is_refused(workspace: Workspace) -> None:
     with pytest.raises(BadInput):
         own_rows.keep_pasted(workspace, "  \n")
     assert own_rows.keep_pasted(workspace, '{"prompt": "a"}').suffix == ".jsonl"
-    assert own_rows.keep_pasted(workspace, "prompt,completion\na,b").name == "pasted-2.csv"
+    assert own_rows.keep_pasted(workspace, "prompt,completion\na,b").name == "pasted.csv"
 
 
 def test_a_conversation_gives_each_side_its_own_answers(workspace: Workspace) -> None:

@@ -26,5 +26,5 @@ def test_options_go_over_the_file_group_by_group(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("arguments", [["--rank"], ["--rank", "4", "loose"]])
 def test_an_option_without_a_value_is_refused(arguments: list[str]) -> None:
-    with pytest.raises(BadInput, match="can.t be read"):
+    with pytest.raises(BadInput, match=r"can.t be read"):
         spec_values(arguments)

@@ -7,8 +7,6 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from safetensors import SafetensorError
-
 from jobs.errors import OutOfRoom, disk_full
 from jobs.files import publish_folder
 
@@ -56,7 +54,7 @@ class AtomicCheckpoints:
         try:
             super()._save_checkpoint(model, trial)  # type: ignore[misc]
             publish_folder(self._saving_into / name, folder / name)
-        except (OSError, RuntimeError, SafetensorError) as error:
+        except Exception as error:  # whatever the writer: tokenizers reports a full disk as a bare Exception
             full = room_problem(error, folder)
             if full is None:
                 raise
@@ -69,7 +67,7 @@ class AtomicCheckpoints:
 
 
 def room_problem(error: Exception, place: Path) -> OutOfRoom | None:
-    """The message for a full disk: safetensors and torch report one in errors of their own, without its number."""
+    """The message for a full disk: safetensors, tokenizers and torch report one in errors of their own."""
     if isinstance(error, OSError):
         return disk_full(error, str(place))
     nothing_left = shutil.disk_usage(place).free < 1_000_000

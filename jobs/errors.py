@@ -7,7 +7,11 @@ traceback in the job's log and shows as an internal error.
 from __future__ import annotations
 
 import errno
+import shutil
+from pathlib import Path
 from typing import ClassVar
+
+NOTHING_LEFT_BYTES = 1_000_000
 
 
 class UserError(Exception):
@@ -47,12 +51,22 @@ class Stopped(Exception):
     """Raised inside a worker when the user asked it to stop and it has saved what it had. Not a failure."""
 
 
-def disk_full(error: OSError, place: str) -> OutOfRoom | None:
-    """The message for a full disk, or None when `error` is something else."""
-    if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+def disk_full(error: Exception, place: str) -> OutOfRoom | None:
+    """The message for a full disk, or None when `error` is something else.
+
+    Libraries that write files report one in errors of their own, some with the system's words, some with neither.
+    """
+    said = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    if not said and "No space left on device" not in str(error) and not _nothing_left(place):
         return None
+    name = getattr(error, "filename", None) or place
     return OutOfRoom(
-        f"The disk is full: writing {error.filename or place} failed.",
+        f"The disk is full: writing {name} failed.",
         "No space is left on the device that holds the workspace.",
         "Free some space (old jobs and exports are under the workspace's jobs folder), then press Resume.",
     )
+
+
+def _nothing_left(place: str) -> bool:
+    existing = next((folder for folder in [Path(place), *Path(place).parents] if folder.exists()), None)
+    return existing is not None and shutil.disk_usage(existing).free < NOTHING_LEFT_BYTES

@@ -93,13 +93,10 @@ def _run_kind(context: JobContext, function: Callable[[JobContext], dict[str, An
         print(error, file=sys.stderr, flush=True)
         _fail(context, error)
         return 2 if isinstance(error, BadInput | Missing) else 1
-    except OSError as error:
+    except Exception as error:  # noqa: BLE001 - the boundary: whatever it is, the person is told where to look
         traceback.print_exc()
         full = disk_full(error, str(context.path))
         return _fail(context, full) if full else _internal(context, error)
-    except Exception as error:  # noqa: BLE001 - the boundary: whatever it is, the person is told where to look
-        traceback.print_exc()
-        return _internal(context, error)
     return _end(context, State.SUCCEEDED, figures.get("message") or "Done", 0)
 
 

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from jobs.directory import State
 from jobs.workspace import Workspace
 from tests.toys import write_rows
 from tests.ui.page_process import free_port, wait_for_page
@@ -25,6 +27,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 ROOT = Path(__file__).resolve().parents[2]
 JOB_MILLISECONDS = 120_000
 STEPS = 8
+LONGER = 150
 
 
 @dataclass
@@ -126,13 +129,28 @@ def build_dataset(page: Any, path: Path) -> None:
     playwright.expect(page.locator("#dataset")).to_contain_text("rows to train on", timeout=30_000)
 
 
-def start_training(page: Any, model: Path) -> None:
+def start_training(page: Any, model: Path, steps: int = STEPS) -> None:
     open_tab(page, "Training")
     field = field_of(page, "training-model")
     field.fill(str(model))
     field.press("Enter")
-    field_of(page, "training-optimisation-max_steps").fill(str(STEPS))
+    field_of(page, "training-optimisation-max_steps").fill(str(steps))
     page.locator("#train").click()
+
+
+def freeze_in_mid_training(served: Served) -> int:
+    """Stop the worker's clock as soon as it has done a step, so that it surely is in mid-training while we look."""
+    deadline = time.monotonic() + JOB_MILLISECONDS / 1000
+    while time.monotonic() < deadline:
+        jobs = served.workspace.list_jobs("train")
+        if jobs and jobs[0].metrics():
+            worker = jobs[0].status().pid
+            assert worker is not None
+            os.killpg(worker, signal.SIGSTOP)
+            assert jobs[0].status().state is State.RUNNING
+            return worker
+        time.sleep(0.02)
+    raise AssertionError("no step was trained in time")
 
 
 def job_in(page: Any, tab: str, state: str) -> Any:
@@ -186,15 +204,14 @@ def test_training_outlives_a_refresh_and_a_killed_server(
     page: Any, served: Served, tiny_model: Path, tmp_path: Path
 ) -> None:
     build_dataset(page, rows(tmp_path / "sums.jsonl"))
-    start_training(page, tiny_model)
-    playwright.expect(page.locator("#training-job")).to_contain_text("Training step", timeout=JOB_MILLISECONDS)
-    worker = served.workspace.list_jobs("train")[0].status().pid
-    assert worker is not None
-    os.killpg(worker, signal.SIGSTOP)  # so that it is surely in mid-training while we look
+    open_tab(page, "Training")
+    field_of(page, "training-optimisation-epochs").fill("100")
+    start_training(page, tiny_model, LONGER)
+    worker = freeze_in_mid_training(served)
     try:
         page.reload()
         job_in(page, "training", "running")
-        playwright.expect(field_of(page, "training-optimisation-max_steps")).to_have_value(str(STEPS))
+        playwright.expect(field_of(page, "training-optimisation-max_steps")).to_have_value(str(LONGER))
         playwright.expect(field_of(page, "training-model")).to_have_value(str(tiny_model))
         served.kill()
         served.start()
@@ -203,7 +220,7 @@ def test_training_outlives_a_refresh_and_a_killed_server(
     finally:
         os.killpg(worker, signal.SIGCONT)
     job_in(page, "training", "succeeded")
-    assert points_of_chart(page) == STEPS
+    assert points_of_chart(page) == LONGER
 
 
 def test_an_error_stays_on_the_page_and_nothing_entered_is_lost(page: Any, served: Served) -> None:

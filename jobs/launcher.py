@@ -88,7 +88,7 @@ def _belongs_to(process: psutil.Process, group: int, job: JobDirectory) -> bool:
 def _launch(job: JobDirectory) -> None:
     job.mark_launched()
     environment = {
-        # Threads that wait for each other spin only briefly: as quick on idle cores, and far quicker on busy ones.
+        # Threads that wait for each other spin only briefly: no slower on idle cores, and kinder to whatever else runs.
         "GOMP_SPINCOUNT": "10000",
         **os.environ,
         "PYTHONUNBUFFERED": "1",

@@ -187,10 +187,6 @@ class ChatTokenizer:
         return value or ""
 
     @property
-    def vocabulary_size(self) -> int:
-        return int(self._tokenizer.get_vocab_size())
-
-    @property
     def eos_token(self) -> str:
         return self._token_text("eos_token")
 

@@ -16,7 +16,7 @@ class MethodSpec(Spec):
         "lora",
         label="What to train",
         help="lora trains a small adapter (a few per cent of the weights). qlora does so on a model held in 4 bit, "
-        "which needs about a quarter of the memory. none trains every weight: most memory, rarely better.",
+        "whose weights then take about a quarter of the memory. none trains every weight: most memory, rarely better.",
         depth="essential",
     )
     rank: int = option(
@@ -89,7 +89,7 @@ class OptimisationSpec(Spec):
     gradient_checkpointing: bool = option(
         False,
         label="Gradient checkpointing",
-        help="Compute parts twice instead of keeping them: less memory, about a quarter slower.",
+        help="Compute parts twice instead of keeping them: less memory, slower.",
     )
 
 

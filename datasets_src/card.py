@@ -7,7 +7,8 @@ from typing import Any
 import orjson
 import yaml
 
-from datasets_src.duplicates import shorten
+from datasets_src.between import shorten
+from datasets_src.rows import conversation_of
 
 SIZES = (
     (1_000, "n<1K"),
@@ -60,7 +61,8 @@ def _tags_table(tags: dict[str, dict[str, int]]) -> str:
 
 def _example(line: bytes) -> str:
     turns = []
-    for message in orjson.loads(line)["messages"]:
+    messages, _ = conversation_of(orjson.loads(line))
+    for message in messages:
         text = message["content"] or orjson.dumps(message.get("tool_calls", [])).decode()
         quoted = "\n".join("> " + part for part in shorten(text, 600).splitlines())
         turns.append(f"**{message['role']}**\n\n{quoted}")

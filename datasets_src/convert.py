@@ -1,171 +1,183 @@
-"""Turning the values of a known format's columns into messages. Faults are noted in the Conversation, never raised."""
+"""Turning the values of a known format's columns into a Candidate. Faults are noted in it, never raised."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import orjson
-
-from datasets_src.readers import json_type
-from datasets_src.rows import Conversation
+from datasets_src.rows import LAST_ANSWER, Candidate, Turn
+from datasets_src.turns import (
+    add_system,
+    add_tools,
+    add_turns,
+    blank,
+    is_turns,
+    json_text,
+    listed,
+    parsed,
+    transcript,
+)
 
 Values = dict[str, Any]
-
-# What the dialects call the four roles. A role that is not here is kept as it is, and a check names it.
-ROLES = {
-    **dict.fromkeys(("user", "human"), "user"),
-    **dict.fromkeys(("assistant", "gpt", "model", "bot"), "assistant"),
-    **dict.fromkeys(("tool", "observation", "function", "function_response", "tool_response"), "tool"),
-    "system": "system",
+# Columns that hold what is asked, and those that hold turns, in the order in which they are looked for.
+QUESTIONS = ("prompt", "instruction", "question")
+TURNS = ("messages", "conversations")
+YES_AND_NO = {**dict.fromkeys(("true", "yes", "1", "good", "desirable"), True)} | {
+    **dict.fromkeys(("false", "no", "0", "bad", "undesirable"), False)
 }
-CALL_ROLES = ("function_call", "tool_call")
 
 
-def from_columns(values: Values, question: str, answer: str) -> Conversation:
+def question_and_answer(values: Values, question: str, answer: str) -> Candidate:
     """One question and one answer in columns of their own, with optional input, system and history.
 
-    Either column may hold a list of messages instead of text, as prompt and completion may.
+    Either column may hold turns instead of text. An answer that is JSON data stays in `structured` beside its text.
     """
-    conversation = Conversation()
-    _add_history(conversation, values.get("history"))
-    _add_text_or_turns(conversation, "user", _with_input(values.get(question), values.get("input")), question)
-    _add_text_or_turns(conversation, "assistant", values.get(answer), answer)
-    return _with_common_columns(conversation, values)
+    row = Candidate()
+    _add_question(row, "messages", values, question)
+    # A prompt that is itself a conversation was given: its answers aren't those to learn.
+    row.last_only = not isinstance(values.get(question), str) and len(row.part("messages")) > 1
+    _add_answer(row, "messages", values.get(answer), answer)
+    return _with_common_columns(row, "messages", values)
 
 
-def from_turns(values: Values, column: str) -> Conversation:
+def turns(values: Values, column: str) -> Candidate:
     """A list of turns, each with `role` and `content` or `from` and `value`."""
-    conversation = Conversation()
-    _add_turns(conversation, values.get(column), column)
-    return _with_common_columns(conversation, values)
+    row = Candidate()
+    add_turns(row, "messages", values.get(column), column)
+    if isinstance(values.get("answer"), dict | list):
+        row.structured = values["answer"]
+    if values.get("learn") == LAST_ANSWER:
+        row.last_only = True
+    return _with_common_columns(row, "messages", values)
+
+
+def preference(values: Values) -> Candidate:
+    """Two answers to one prompt, which is given in a column, as turns, or as the beginning that both answers share."""
+    row = Candidate("preference")
+    row.parts = {"prompt": [], "chosen": [], "rejected": []}
+    _add_prompt(row, values)
+    for name in ("chosen", "rejected"):
+        _add_answer(row, name, transcript(values.get(name)) or values.get(name), name)
+    row.structured = None  # which of the two answers it was is not told
+    _share_the_beginning(row)
+    return _with_common_columns(row, "prompt", values)
+
+
+def unpaired(values: Values) -> Candidate:
+    """One answer to a prompt, and whether it is a good one (KTO)."""
+    row = Candidate("unpaired")
+    row.parts = {"prompt": [], "completion": []}
+    _add_prompt(row, values)
+    answer = next((name for name in ("completion", "output", "answer") if values.get(name) is not None), None)
+    if answer is not None:
+        _add_answer(row, "completion", values[answer], answer)
+    else:
+        _split_off_the_answer(row)
+    row.desirable = yes_or_no(values.get("label"))
+    if row.desirable is None:
+        row.fault("label", "says neither yes nor no", "it has to be true for a good answer and false for a bad one")
+    return _with_common_columns(row, "prompt", values)
+
+
+def text(values: Values) -> Candidate:
+    """Text without turns, for continued pre-training."""
+    row = Candidate("text")
+    row.add("text", "text", values.get("text"), "text")
+    return row
+
+
+def yes_or_no(value: Any) -> bool | None:
+    """What a label says, None when it says neither."""
+    if isinstance(value, bool):
+        return value
+    return YES_AND_NO.get(str(value).strip().lower()) if isinstance(value, str | int | float) else None
+
+
+def _add_prompt(row: Candidate, values: Values) -> None:
+    """The prompt from whichever column holds it; none for a preference whose answers are whole conversations."""
+    column = next((name for name in (*TURNS, *QUESTIONS) if values.get(name) not in (None, "")), None)
+    if column in TURNS:
+        add_turns(row, "prompt", values[column], column)
+    elif column is not None:
+        _add_question(row, "prompt", values, column)
+
+
+def _add_question(row: Candidate, part: str, values: Values, column: str) -> None:
+    _add_history(row, part, values.get("history"))
+    question = _with_input(values.get(column), values.get("input") if column != "input" else None)
+    said = transcript(question)
+    if said or is_turns(question) or isinstance(question, list):
+        add_turns(row, part, said or question, column)
+    else:
+        row.add(part, "user", question, column)
 
 
 def _with_input(question: Any, context: Any) -> Any:
     """The input follows the instruction after a blank line. What is not text stays, for the checks to name."""
+    if isinstance(context, dict | list) and context:
+        context = json_text(context)
     if isinstance(question, str) and isinstance(context, str) and context.strip():
         return f"{question}\n\n{context}" if question.strip() else context
     return question
 
 
-def _add_text_or_turns(conversation: Conversation, role: str, value: Any, column: str) -> None:
-    if isinstance(value, list):
-        _add_turns(conversation, value, column)
+def _add_answer(row: Candidate, part: str, value: Any, column: str) -> None:
+    turns_in_text = parsed(value) if isinstance(value, str) and value.lstrip()[:2] in ("[{", "[ ") else None
+    if is_turns(value) or is_turns(turns_in_text):
+        add_turns(row, part, value if is_turns(value) else turns_in_text, column)
+    elif isinstance(value, dict | list) and value:
+        row.structured = value
+        row.add(part, "assistant", json_text(value), column)
+    elif isinstance(value, bool | int | float):
+        row.add(part, "assistant", json_text(value), column)
     else:
-        conversation.add(role, value, column)
+        row.add(part, "assistant", value, column)
 
 
-def _add_history(conversation: Conversation, history: Any) -> None:
-    for number, pair in enumerate(_listed(conversation, history, "history"), start=1):
+def _add_history(row: Candidate, part: str, history: Any) -> None:
+    for number, pair in enumerate(listed(row, history, "history"), start=1):
         if not isinstance(pair, list | tuple) or len(pair) != 2:
-            why = "history is a list of [question, answer] pairs"
-            conversation.fault("history", f"entry {number} is not a pair", why)
+            row.fault("history", f"entry {number} is not a pair", "history is a list of [question, answer] pairs")
             continue
-        conversation.add("user", pair[0], f"history, entry {number}")
-        conversation.add("assistant", pair[1], f"history, entry {number}")
+        row.add(part, "user", pair[0], f"history, entry {number}")
+        row.add(part, "assistant", pair[1], f"history, entry {number}")
 
 
-def _add_turns(conversation: Conversation, value: Any, column: str) -> None:
-    if value is None or value == "":
-        conversation.fault(column, "is missing", "the row has no turns")
-    for number, turn in enumerate(_listed(conversation, value, column), start=1):
-        _add_turn(conversation, turn, f"{column}, turn {number}")
+def _share_the_beginning(row: Candidate) -> None:
+    """Move what both answers begin with to the prompt: whole conversations differ in their last turns alone.
 
-
-def _add_turn(conversation: Conversation, turn: Any, place: str) -> None:
-    if not isinstance(turn, dict):
-        conversation.fault(place, f"is {json_type(turn)}, not an object", "a turn has a role and a content")
+    Where the answers repeat the prompt that is given beside them, it is not taken twice.
+    """
+    chosen, rejected, given = row.part("chosen"), row.part("rejected"), row.part("prompt")
+    if not any(turn.message["role"] in ("user", "system") for turn in chosen):
         return
-    # Parquet gives every turn every key, absent ones as None.
-    role = turn["role"] if turn.get("role") is not None else turn.get("from")
-    content = turn["content"] if turn.get("content") is not None else turn.get("value")
-    if not isinstance(role, str):
-        conversation.fault(place, "has no role", "`role` (or `from`) says who speaks, as text")
-    elif role in CALL_ROLES:
-        _add_calls(conversation, _tool_calls(conversation, content, place), place)
-    elif turn.get("tool_calls"):
-        calls = _tool_calls(conversation, turn["tool_calls"], place)
-        speaker = ROLES.get(role.lower(), role)
-        conversation.add(speaker, content if content is not None else "", place, tool_calls=calls)
-    else:
-        named = {key: turn[key] for key in ("name", "tool_call_id") if turn.get(key)}
-        conversation.add(ROLES.get(role.lower(), role), content, place, **named)
+    shared = 0
+    while shared < min(len(chosen), len(rejected)) and chosen[shared].message == rejected[shared].message:
+        shared += 1
+    # Equal conversations keep their last answer, so that a check can say that they are equal.
+    shared = min(shared, _last_answer(chosen))
+    beginning = chosen[:shared]
+    if not given or [turn.message for turn in given] == [turn.message for turn in beginning][-len(given) :]:
+        row.parts["prompt"] = beginning
+        row.parts["chosen"], row.parts["rejected"] = chosen[shared:], rejected[shared:]
 
 
-def _add_calls(conversation: Conversation, calls: list[dict[str, Any]], place: str) -> None:
-    """A call in a turn of its own belongs to the assistant's turn before it, where there is one."""
-    last = conversation.messages[-1] if conversation.messages else None
-    if last is not None and last["role"] == "assistant":
-        last["tool_calls"] = [*last.get("tool_calls", []), *calls]
-    else:
-        conversation.add("assistant", "", place, tool_calls=calls)
+def _last_answer(said: list[Turn]) -> int:
+    places = [place for place, turn in enumerate(said) if turn.message["role"] == "assistant"]
+    return places[-1] if places else len(said)
 
 
-def _tool_calls(conversation: Conversation, value: Any, place: str) -> list[dict[str, Any]]:
-    """Calls in the shape that chat templates take: `{"type": "function", "function": {"name", "arguments": {…}}}`."""
-    listed = _parsed(value)
-    calls = []
-    for call in listed if isinstance(listed, list) else [listed]:
-        described = call if isinstance(call, dict) else {}
-        function = described.get("function", described)
-        name = function.get("name") if isinstance(function, dict) else None
-        arguments = _parsed(function.get("arguments", {})) if name else None
-        if not isinstance(name, str) or not isinstance(arguments, dict):
-            why = 'a call is JSON such as {"name": "add", "arguments": {"a": 1}}'
-            conversation.fault(place, "is no tool call", why)
-            return []
-        identity = {"id": described["id"]} if described.get("id") else {}
-        calls.append({**identity, "type": "function", "function": {"name": name, "arguments": arguments}})
-    return calls
+def _split_off_the_answer(row: Candidate) -> None:
+    """The last turn of a labelled conversation is the answer that the label is about."""
+    prompt = row.part("prompt")
+    if prompt and prompt[-1].message["role"] == "assistant":
+        row.parts["completion"] = [prompt.pop()]
+    elif prompt:
+        row.fault(prompt[-1].field, "is not the assistant's", "the label is about the last turn, an answer")
 
 
-def _with_common_columns(conversation: Conversation, values: Values) -> Conversation:
+def _with_common_columns(row: Candidate, first_part: str, values: Values) -> Candidate:
     """Add what every format may have beside the turns: a system prompt and a list of tools."""
-    system = values.get("system")
-    first_role = conversation.messages[0]["role"] if conversation.messages else None
-    if _blank(system):
-        system = None
-    if first_role == "system" and _blank(conversation.messages[0]["content"]):
-        del conversation.messages[0], conversation.fields[0]
-        first_role = None
-    if system is not None and first_role == "system":
-        conversation.fault("system", "is given twice", "the column names one system prompt, the first turn another")
-    elif system is not None:
-        conversation.messages.insert(0, {"role": "system", "content": system})
-        conversation.fields.insert(0, "system")
-    conversation.tools = [_tool(conversation, tool) for tool in _listed(conversation, values.get("tools"), "tools")]
-    return conversation
-
-
-def _blank(value: Any) -> bool:
-    return isinstance(value, str) and not value.strip()
-
-
-def _tool(conversation: Conversation, tool: Any) -> dict[str, Any]:
-    """A tool's description as `{"type": "function", "function": {…}}`, whether it came wrapped or bare."""
-    function = tool.get("function", tool) if isinstance(tool, dict) else None
-    if not isinstance(function, dict) or not isinstance(function.get("name"), str):
-        conversation.fault("tools", "holds something that is no tool", "a tool is an object with at least a name")
-        return {}
-    return {"type": "function", "function": function}
-
-
-def _listed(conversation: Conversation, value: Any, column: str) -> list[Any]:
-    """The list in a column, which may be written as JSON text (in CSV it always is); empty for nothing."""
-    if value is None or value == "":
-        return []
-    parsed = _parsed(value)
-    if isinstance(parsed, list):
-        return parsed
-    shown = "text that is no JSON list" if isinstance(value, str) else json_type(value)
-    conversation.fault(column, f"is {shown}", "it has to be a list")
-    return []
-
-
-def _parsed(value: Any) -> Any:
-    """The value of JSON text; anything else, and text that is no JSON, as it is."""
-    if not isinstance(value, str):
-        return value
-    try:
-        return orjson.loads(value)
-    except orjson.JSONDecodeError:
-        return value
+    add_system(row, first_part, values.get("system"))
+    tools = values.get("tools")
+    add_tools(row, None if blank(tools) else tools, "tools")
+    return row

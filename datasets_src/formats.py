@@ -1,100 +1,197 @@
-"""The formats that people's files come in, and how one is recognised by its columns."""
+"""The formats that people's rows come in, and how one is recognised by its columns and what they hold."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
-from datasets_src.convert import Values, from_columns, from_turns
-from datasets_src.rows import Conversation
+from datasets_src import convert
+from datasets_src.convert import QUESTIONS, TURNS, Values, yes_or_no
+from datasets_src.rows import Candidate, Kind
 from datasets_src.spec import MAPPABLE, FormatName
 from jobs.errors import BadInput
 
 # Columns that every format may have beside its own.
-COMMON_COLUMNS = ("system", "tools", "tag", "group")
+COMMON_COLUMNS = ("system", "tools", "tag", "group", "split")
+# Names that stand for a known one where that is absent.
+ALIASES = {
+    "answer": ("response", "reply", "solution"),
+    "question": ("query", "problem"),
+    "completion": ("response",),
+    "tools": ("functions",),
+    "label": ("kto_tag",),
+    "chosen": ("chosen_response",),
+    "rejected": ("rejected_response",),
+    "text": ("content",),
+    "split": ("partition",),
+}
 
 
 @dataclass(frozen=True)
 class Format:
-    """A known shape of rows: the columns it needs, those it also reads, and what makes messages of them."""
+    """A known shape of rows. `required`: sets of columns of which one has to be there whole, the first that fits."""
 
     name: FormatName
     title: str
-    required: tuple[str, ...]
+    kind: Kind
+    required: tuple[tuple[str, ...], ...]
     optional: tuple[str, ...]
-    convert: Callable[[Values], Conversation]
+    convert: Callable[[Values], Candidate]
 
     @property
-    def columns(self) -> tuple[str, ...]:
-        return (*self.required, *self.optional, *COMMON_COLUMNS)
+    def columns(self) -> frozenset[str]:
+        """Every column that the format reads; others are kept as the row's `extra`."""
+        return frozenset(name for names in self.required for name in names) | {*self.optional, *COMMON_COLUMNS}
+
+    def fitting(self, columns: set[str]) -> tuple[str, ...] | None:
+        """The columns that make the format, None when they are not all there."""
+        return next((names for names in self.required if set(names) <= columns), None)
 
 
-# In the order in which they are tried: a file that has turns is taken by its turns.
+def _columns_format(name: FormatName, title: str, question: str, answer: str) -> Format:
+    """What is asked and what is answered in columns of their own."""
+    read = partial(convert.question_and_answer, question=question, answer=answer)
+    return Format(name, title, "conversation", ((question, answer),), ("input", "history"), read)
+
+
+_PROMPTS = (*QUESTIONS, *TURNS)
+# In the order in which they are tried: the more a format asks for, the earlier.
 FORMATS: tuple[Format, ...] = (
-    Format("messages", "chat messages", ("messages",), (), partial(from_turns, column="messages")),
-    Format("sharegpt", "ShareGPT conversations", ("conversations",), (), partial(from_turns, column="conversations")),
     Format(
-        "alpaca",
-        "Alpaca instructions",
-        ("instruction", "output"),
+        "preference",
+        "preference pairs",
+        "preference",
+        (*((name, "chosen", "rejected") for name in _PROMPTS), ("chosen", "rejected")),
         ("input", "history"),
-        partial(from_columns, question="instruction", answer="output"),
+        convert.preference,
     ),
     Format(
-        "prompt_completion",
-        "prompts and completions",
-        ("prompt", "completion"),
+        "unpaired",
+        "answers marked good or bad",
+        "unpaired",
+        (
+            ("prompt", "completion", "label"),
+            ("messages", "label"),
+            ("conversations", "label"),
+            ("instruction", "output", "label"),
+            ("question", "answer", "label"),
+        ),
         ("input", "history"),
-        partial(from_columns, question="prompt", answer="completion"),
+        convert.unpaired,
     ),
     Format(
-        "question_answer",
-        "questions and answers",
-        ("question", "answer"),
-        ("input", "history"),
-        partial(from_columns, question="question", answer="answer"),
+        "messages",
+        "chat messages",
+        "conversation",
+        (("messages",),),
+        ("answer", "learn"),
+        partial(convert.turns, column="messages"),
     ),
+    Format(
+        "sharegpt",
+        "ShareGPT conversations",
+        "conversation",
+        (("conversations",),),
+        (),
+        partial(convert.turns, column="conversations"),
+    ),
+    _columns_format("alpaca", "Alpaca instructions", "instruction", "output"),
+    _columns_format("prompt_completion", "prompts and completions", "prompt", "completion"),
+    _columns_format("question_answer", "questions and answers", "question", "answer"),
+    _columns_format("input_output", "inputs and outputs", "input", "output"),
+    Format("text", "plain text", "text", (("text",),), (), convert.text),
 )
 
 
 @dataclass(frozen=True)
 class Detection:
-    """The format of a file, None where none fits, and the evidence in words."""
+    """The format of a source, None where none fits, the evidence in words, and the mapping of columns in effect."""
 
     format: Format | None
     evidence: str
+    columns: dict[str, str]
 
 
-def detect(columns: Sequence[str]) -> Detection:
-    """Which format the columns speak for. Preference pairs are recognised, and refused as no conversations."""
-    if {"chosen", "rejected"} <= set(columns):
-        return Detection(None, "the columns chosen and rejected make it preference pairs, which hold two answers each")
-    fitting = [known for known in FORMATS if set(known.required) <= set(columns)]
+def detect(rows: Sequence[Values], mapping: Mapping[str, str], wanted: FormatName = "auto") -> Detection:
+    """Which format the first rows of a source speak for, under the mapping that the person gave.
+
+    A column of another usual name stands in for a missing one, which the evidence says.
+    """
+    own = list(dict.fromkeys(str(name) for row in rows for name in row))
+    named = set(rename(dict.fromkeys(own), mapping)[0])
+    guessed = {} if mapping else _by_other_names(named)
+    columns = {**mapping, **guessed}
+    names = set(rename(dict.fromkeys(own), columns)[0])
+    possible = [known for known in FORMATS if wanted in ("auto", known.name) and known.fitting(names)]
+    fitting = [known for known in possible if known.name != "unpaired" or wanted != "auto" or _labels(rows, columns)]
     if not fitting:
-        return Detection(None, f"the columns {', '.join(columns) or '(none)'} fit no known format")
+        return Detection(None, _why_none_fits(own, wanted), dict(mapping))
     best = fitting[0]
-    beside = [name for name in (*best.optional, *COMMON_COLUMNS) if name in columns]
-    evidence = _columns_in_words(best.required) + (f", beside {', '.join(beside)}" if beside else "")
+    used = best.fitting(names) or ()
+    guessed = {name: column for name, column in guessed.items() if name in best.columns}
+    return Detection(best, _evidence(best, used, names, guessed, fitting, wanted), {**mapping, **guessed})
+
+
+def _by_other_names(named: set[str]) -> dict[str, str]:
+    """Known names that other columns stand in for, where none of the formats fits otherwise or one of them is."""
+    found: dict[str, str] = {}
+    for name, others in ALIASES.items():
+        other = next((other for other in others if other in named and other not in found.values()), None)
+        if name not in named and other is not None:
+            fits_with = {"answer": {"question", *ALIASES["question"]} & named, "completion": {"prompt"} & named}
+            if fits_with.get(name, True):
+                found[name] = other
+    return found
+
+
+def _labels(rows: Sequence[Values], columns: Mapping[str, str]) -> bool:
+    """Whether the label column says yes or no everywhere; else it is something beside the row, such as a class."""
+    labels = [rename(row, columns)[0].get("label") for row in rows]
+    given = [value for value in labels if value is not None]
+    return bool(given) and all(yes_or_no(value) is not None for value in given)
+
+
+def _why_none_fits(own: Sequence[str], wanted: FormatName) -> str:
+    has = ", ".join(own) or "(none)"
+    asked = next((known for known in FORMATS if known.name == wanted), None)
+    if asked is None:
+        return f"the columns {has} fit no known format"
+    return f"{asked.title} need {_columns_in_words(asked.required[0])}, it has {has}"
+
+
+def _evidence(
+    best: Format,
+    used: Sequence[str],
+    names: set[str],
+    guessed: Mapping[str, str],
+    fitting: Sequence[Format],
+    wanted: FormatName,
+) -> str:
+    beside = [name for name in (*best.optional, *COMMON_COLUMNS) if name in names and name not in used]
+    evidence = ("asked for; " if wanted != "auto" else "") + _columns_in_words(used)
+    evidence += f", beside {', '.join(beside)}" if beside else ""
+    evidence += "; every label says yes or no" if best.kind == "unpaired" else ""
+    evidence += "".join(f"; {column} taken as {name}" for name, column in guessed.items())
     if len(fitting) > 1:
         evidence += f" (it would fit {', '.join(other.title for other in fitting[1:])} as well)"
-    return Detection(best, evidence)
+    return evidence
 
 
-def choose(file: str, wanted: FormatName, columns: Sequence[str]) -> Detection:
-    """The format asked for, or the one detected for `auto`. Raises BadInput when the file's columns don't fit."""
-    detection = detect(columns) if wanted == "auto" else _asked_for(wanted, columns)
+def choose(source: str, detection: Detection) -> Format:
+    """The detected format. Raises BadInput when there is none."""
     if detection.format is not None:
-        return detection
-    known = "; ".join(f"{known.name}: {', '.join(known.required)}" for known in FORMATS)
+        return detection.format
+    known = "; ".join(f"{known.name}: {', '.join(known.required[0])}" for known in FORMATS)
     raise BadInput(
-        f"{file} can't be read as conversations: {detection.evidence}.",
+        f"{source} can't be read: {detection.evidence}.",
         f"Its rows have to have the columns of a known format ({known}).",
         "Say which of its columns mean what with `columns`, as in `columns: {instruction: task, output: result}`.",
     )
 
 
-def rename(values: Values, columns: dict[str, str]) -> tuple[Values, Values]:
+def rename(values: Values, columns: Mapping[str, str]) -> tuple[Values, Values]:
     """The row under the known names, and what those names hid: columns of the same name that were not meant."""
     if not columns:
         return values, {}
@@ -105,24 +202,22 @@ def rename(values: Values, columns: dict[str, str]) -> tuple[Values, Values]:
     return renamed, hidden
 
 
-def check_mapping(file: str, mapping: dict[str, str], columns: Sequence[str]) -> None:
-    """Raise BadInput when `columns` names a column that the file doesn't have."""
-    absent = [source for source in mapping.values() if source not in columns]
+def check_mapping(source: str, mapping: Mapping[str, str], columns: Sequence[str]) -> None:
+    """Raise BadInput when `columns` names a column that the source doesn't have."""
+    absent = [column for column in mapping.values() if column not in columns]
     if absent:
         raise BadInput(
-            f"{file} has no column {', '.join(absent)}, which `columns` names.",
+            f"{source} has no column {', '.join(absent)}, which `columns` names.",
             f"Its columns are {', '.join(columns)}.",
-            f"Write the known name first, then the file's own. Known names: {', '.join(MAPPABLE)}.",
+            f"Write the known name first, then the source's own. Known names: {', '.join(MAPPABLE)}.",
         )
 
 
-def _asked_for(wanted: FormatName, columns: Sequence[str]) -> Detection:
-    asked = next(known for known in FORMATS if known.name == wanted)
-    missing = [name for name in asked.required if name not in columns]
-    if missing:
-        return Detection(None, f"{asked.title} need {_columns_in_words(missing)}, it has {', '.join(columns)}")
-    return Detection(asked, f"asked for; {_columns_in_words(asked.required)}")
-
-
 def _columns_in_words(names: Sequence[str]) -> str:
-    return f"the column{'s' if len(names) > 1 else ''} {' and '.join(names)}"
+    listed = ", ".join(names[:-1]) + " and " + names[-1] if len(names) > 1 else names[0]
+    return f"the column{'s' if len(names) > 1 else ''} {listed}"
+
+
+def example(values: Mapping[str, Any], name: FormatName) -> Candidate:
+    """A row converted as a named format, for documentation and tests."""
+    return next(known for known in FORMATS if known.name == name).convert(dict(values))

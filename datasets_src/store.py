@@ -1,15 +1,15 @@
 """Dataset versions on disk: immutable, named by the hash of their rows, complete or not there at all.
 
-datasets/<name>/<version>/   train.jsonl  eval.jsonl  report.json  card.md  spec.yaml  manifest.json (last)
+datasets/<name>/<version>/   train.jsonl  eval.jsonl  left_out.jsonl  index.parquet  report.json  card.md  spec.yaml
+                             manifest.json (last)
 datasets/<name>/builds.jsonl one line for each build, so that rebuilding older rows makes them the latest again
 """
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -18,8 +18,9 @@ from typing import Any
 import orjson
 from filelock import FileLock
 
-from datasets_src.rows import Row
+from datasets_src.rows import Kind, RawRow, Row, kind_of
 from datasets_src.spec import NAME_PATTERN
+from datasets_src.write import ROW_FILES
 from jobs.errors import BadInput, Missing, disk_full
 from jobs.files import (
     append_json_line,
@@ -32,8 +33,8 @@ from jobs.files import (
 )
 from jobs.workspace import Workspace
 
-SCHEMA_VERSION = 1
-FILES = ("train.jsonl", "eval.jsonl", "report.json", "card.md", "spec.yaml")
+SCHEMA_VERSION = 2
+FILES = (*ROW_FILES, "report.json", "card.md", "spec.yaml")
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,12 @@ class DatasetVersion:
         return _read_lines(self.folder / "eval.jsonl")
 
     @property
+    def kind(self) -> Kind:
+        """What its rows are: conversations, preferences, unpaired preferences or texts."""
+        with (self.folder / "train.jsonl").open("rb") as file:
+            return kind_of(orjson.loads(next(file)))
+
+    @property
     def report(self) -> dict[str, Any]:
         return dict(orjson.loads((self.folder / "report.json").read_bytes()))
 
@@ -70,79 +77,74 @@ class DatasetVersion:
 
 
 @dataclass(frozen=True)
-class Contents:
-    """What a version is published from: finished lines of both parts, and what describes them."""
+class Description:
+    """What is written beside a version's rows."""
 
-    name: str
-    train: Sequence[bytes]
-    eval: Sequence[bytes]
     report: dict[str, Any]
     card: str
     spec_yaml: str
 
 
-def content_version(train: Iterable[bytes], held_out: Iterable[bytes]) -> str:
-    """The version of these lines: 12 hexadecimal digits of the SHA-256 over both parts."""
-    digest = hashlib.sha256()
-    for part, lines in ((b"train\n", train), (b"eval\n", held_out)):
-        digest.update(part)
-        for line in lines:
-            digest.update(line)
-    return digest.hexdigest()[:12]
+def write_description(folder: Path, description: Description) -> None:
+    write_json(folder / "report.json", description.report)
+    write_text(folder / "card.md", description.card)
+    write_text(folder / "spec.yaml", description.spec_yaml)
 
 
-def publish(workspace: Workspace, contents: Contents) -> DatasetVersion:
+def publish(
+    workspace: Workspace,
+    name: str,
+    bytes_needed: int,
+    write: Callable[[Path], str],
+    describe: Callable[[str], Description],
+) -> DatasetVersion:
     """Write a version, or find that these very rows are there already; an existing version is never written again.
 
+    `write` writes the row files (about `bytes_needed`) into a folder and gives their version; `describe` the rest.
     Raises OutOfRoom when the disk is full, having left every earlier version as it was.
     """
-    place = workspace.datasets / contents.name
-    final = place / content_version(contents.train, contents.eval)
+    place = workspace.datasets / name
     try:
         place.mkdir(parents=True, exist_ok=True)
         # One build of a dataset writes at a time, so whatever unfinished folder is found belongs to a killed one.
         with FileLock(place / ".lock"):
             _remove_unfinished(place)
-            known = _read_version(final)
-            if known is None or not _unchanged(known):
-                _write_version(contents, place, final)
-            append_json_line(place / "builds.jsonl", {"version": final.name, "time": time.time()})
+            require_free_space(place, bytes_needed + 2**20, f"Writing the dataset {name}")
+            version = _write_version(place, write, describe)
+            append_json_line(place / "builds.jsonl", {"version": version, "time": time.time()})
     except OSError as error:
-        full = disk_full(error, str(final))
+        full = disk_full(error, str(place))
         if full is None:
             raise
         raise full from error
-    return open_version(workspace, f"{contents.name}@{final.name}")
+    return open_version(workspace, f"{name}@{version}")
 
 
-def _write_version(contents: Contents, place: Path, final: Path) -> None:
-    size = sum(map(len, contents.train)) + sum(map(len, contents.eval))
-    require_free_space(place, size + 2**20, f"Writing the dataset {contents.name}")
-    temporary = place / f".{final.name}.part"
+def _write_version(place: Path, write: Callable[[Path], str], describe: Callable[[str], Description]) -> str:
+    temporary = place / ".new.part"
     temporary.mkdir()
     try:
-        write_lines(temporary / "train.jsonl", contents.train)
-        write_lines(temporary / "eval.jsonl", contents.eval)
-        write_json(temporary / "report.json", contents.report)
-        write_text(temporary / "card.md", contents.card)
-        write_text(temporary / "spec.yaml", contents.spec_yaml)
-        write_json(temporary / "manifest.json", _manifest(contents, temporary, final.name))
-        publish_folder(temporary, final)
+        version = write(temporary)
+        known = _read_version(place / version)
+        if known is None or not _unchanged(known):
+            write_description(temporary, describe(version))
+            write_json(temporary / "manifest.json", _manifest(place.name, version, temporary))
+            publish_folder(temporary, place / version)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+    return version
 
 
-def _manifest(contents: Contents, folder: Path, version: str) -> dict[str, Any]:
+def _manifest(name: str, version: str, folder: Path) -> dict[str, Any]:
     files = {name: {"bytes": (folder / name).stat().st_size, "sha256": sha256(folder / name)} for name in FILES}
-    rows = {"train": len(contents.train), "eval": len(contents.eval)}
-    header = {"schema_version": SCHEMA_VERSION, "name": contents.name, "version": version, "created": time.time()}
+    rows = {part: _count_lines(folder / f"{part}.jsonl") for part in ("train", "eval")}
+    header = {"schema_version": SCHEMA_VERSION, "name": name, "version": version, "created": time.time()}
     return {**header, "rows": rows, "files": files}
 
 
-def write_lines(path: Path, lines: Iterable[bytes]) -> None:
-    """Write finished lines to a new file."""
-    with path.open("wb") as file:
-        file.writelines(lines)
+def _count_lines(path: Path) -> int:
+    with path.open("rb") as file:
+        return sum(1 for _ in file)
 
 
 def _remove_unfinished(place: Path) -> None:
@@ -233,3 +235,22 @@ def _hash(path: Path, _modified_ns: int, _size: int) -> str:
 def _read_lines(path: Path) -> list[Row]:
     with path.open("rb") as file:
         return [orjson.loads(line) for line in file]
+
+
+def read_version(version: DatasetVersion) -> Iterator[RawRow]:
+    """A version's rows as a source of another dataset: each once, with the part that it is in."""
+    total = version.train_rows + version.eval_rows
+    seen: set[tuple[str, int]] = set()
+    lines = 0
+    for part in ("train", "eval"):
+        with (version.folder / f"{part}.jsonl").open("rb") as file:
+            for line in file:
+                lines += 1
+                row = orjson.loads(line)
+                origin = (row.pop("source"), row.pop("row"))
+                if origin in seen:
+                    continue
+                seen.add(origin)
+                parent = f"{version.id}: {origin[0]}, row {origin[1]}"
+                values = {**row.pop("extra", {}), **row, "parent": parent}
+                yield RawRow(len(seen), values, lines / total, part=part)

@@ -7,17 +7,15 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from datasets_src.rows import Part, Row, conversation_of, learns_last_only
 from datasets_src.store import DatasetVersion
 from jobs.errors import BadInput
 from jobs.workspace import Workspace
 from models.chat_template import ChatTokenizer, TokenisedRow
-
-Part = Literal["train", "eval"]
 
 
 @dataclass(frozen=True)
@@ -45,11 +43,13 @@ def tokenised_rows(
         table = pq.read_table(path)
         columns = zip(table["input_ids"].to_pylist(), table["labels"].to_pylist(), strict=True)
         return [TokenisedRow(ids, labels) for ids, labels in columns]
-    rows = version.train() if part == "train" else version.eval()
+    # Of answers marked good or bad, only the good ones are to be learned.
+    marked = version.train() if part == "train" else version.eval()
+    rows = [row for row in marked if row.get("label") is not False]
     tokenised = []
     for number, row in enumerate(rows):
         try:
-            tokenised.append(tokenizer.tokenise(row["messages"], row.get("tools")))
+            tokenised.append(tokenise(tokenizer, row))
         except BadInput as error:
             where = f"Row {row.get('row', number + 1)} of {row.get('source', version.name)}: {error.what}"
             raise BadInput(where, error.why, error.fix) from error
@@ -57,6 +57,19 @@ def tokenised_rows(
             on_progress(number, len(rows))
     _write(path, tokenised)
     return tokenised
+
+
+def tokenise(tokenizer: ChatTokenizer, row: Row) -> TokenisedRow:
+    """A row as the model is trained on it: of a preference the chosen answer, of plain text all of it.
+
+    Raises BadInput when the chat template refuses it.
+    """
+    messages, tools = conversation_of(row)
+    return (
+        tokenizer.tokenise_text(row["text"])
+        if "text" in row
+        else tokenizer.tokenise(messages, tools, learns_last_only(row))
+    )
 
 
 def fit_length(rows: list[TokenisedRow], max_length: int) -> FittingRows:

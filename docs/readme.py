@@ -1,4 +1,4 @@
-"""Keeps the generated parts of README.md and docs/options.md true: the file tree and the option tables.
+"""Keeps what is generated true: README.md's file tree, docs/options.md, docs/formats.md and docs/checks.md.
 
     python -m docs.readme            writes them
     python -m docs.readme --check    exits 1 when something there isn't what the code says
@@ -16,18 +16,31 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
+from datasets_src.expansion import ExpansionSpec
 from datasets_src.spec import DatasetSpec
+from datasets_src.synthesis.spec import SynthesisSpec
+from docs.formats import checks_page, formats_page
 from evaluation.spec import ChatSpec, EvaluateSpec
 from export.spec import ExportSpec
 from trainer.spec import TrainSpec
 
 PROJECT = Path(__file__).resolve().parent.parent
-SPECS: tuple[type[BaseModel], ...] = (DatasetSpec, TrainSpec, EvaluateSpec, ChatSpec, ExportSpec)
+SPECS: tuple[type[BaseModel], ...] = (
+    DatasetSpec,
+    ExpansionSpec,
+    SynthesisSpec,
+    TrainSpec,
+    EvaluateSpec,
+    ChatSpec,
+    ExportSpec,
+)
 PLAIN = {
     "LICENSE": "Apache-2.0",
     "README.md": "this page",
     "pyproject.toml": "settings of ruff, mypy, pytest and import-linter",
     "docs/options.md": "every option of every spec, generated",
+    "docs/formats.md": "every format of rows with an example and what it becomes, generated",
+    "docs/checks.md": "every health check with its remedies, generated",
     "docs/app.png": "the picture above, made by docs/screenshots.py",
     ".gitignore": "what isn't kept in the repository",
     "ui/hearth.svg": "the page's icon",
@@ -132,6 +145,8 @@ def current() -> dict[Path, str]:
     readme = PROJECT / "README.md"
     return {
         PROJECT / "docs" / "options.md": option_tables(),
+        PROJECT / "docs" / "formats.md": formats_page(),
+        PROJECT / "docs" / "checks.md": checks_page(),
         readme: with_part(readme.read_text(encoding="utf-8"), "files", file_tree()),
     }
 

@@ -33,6 +33,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from datasets_src.rows import conversation_of
 from jobs.errors import BadInput, Missing
 
 Message = dict[str, Any]
@@ -211,7 +212,7 @@ def items_from_conversations(rows: list[Row]) -> list[TaskItem]:
     """One item per row that ends in an assistant turn: everything before it is the prompt, that turn the reference."""
     items = []
     for number, row in enumerate(rows, start=1):
-        messages = row["messages"]
+        messages, tools = conversation_of(row)
         if not messages or messages[-1]["role"] != "assistant":
             continue
         row_name = f"{row.get('source', 'eval')}:{row.get('row', number)}"
@@ -223,7 +224,7 @@ def items_from_conversations(rows: list[Row]) -> list[TaskItem]:
                 group=str(row.get("group", row_name)),
                 tag=str(row.get("tag") or ""),
                 extra=row.get("extra") or {},
-                tools=row.get("tools"),
+                tools=tools,
             )
         )
     return items

@@ -22,6 +22,7 @@ from export.parity import FileCheck
 from export.readme import Contents, modelfile_name, readme
 from export.source import Source, open_source
 from export.spec import ExportSpec
+from datasets_src.rows import conversation_of
 from jobs.context import JobContext
 from jobs.files import require_free_space, write_text
 
@@ -89,7 +90,7 @@ def _parameters(context: JobContext, spec: ExportSpec, source: Source) -> Parame
 
 
 def _system_prompt(context: JobContext, spec: ExportSpec, source: Source) -> str | None:
-    conversations = [row["messages"] for row in source.rows]
+    conversations = [conversation_of(row)[0] for row in source.rows]
     chosen = choose_system_prompt(spec.system_prompt, conversations, source.tokenizer)
     dropped = dropped_characters(chosen.text or "")
     if dropped:

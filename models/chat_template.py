@@ -148,6 +148,10 @@ class ChatTokenizer:
         """Token ids; nothing is added, since the template already wrote the special tokens."""
         return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
 
+    def encode_all(self, texts: list[str]) -> list[Any]:
+        """The encodings (of the `tokenizers` library) of many texts at once; nothing is added to them."""
+        return list(self._tokenizer.encode_batch(texts, add_special_tokens=False))
+
     def encode_with_offsets(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
         """Token ids, and for each the characters of `text` it stands for: (start, end)."""
         encoding = self._tokenizer.encode(text, add_special_tokens=False)
@@ -160,14 +164,23 @@ class ChatTokenizer:
     def decode(self, ids: list[int], skip_special_tokens: bool = True) -> str:
         return str(self._tokenizer.decode(ids, skip_special_tokens=skip_special_tokens))
 
-    def tokenise(self, messages: list[Message], tools: list[Any] | None = None) -> TokenisedRow:
+    def tokenise(
+        self, messages: list[Message], tools: list[Any] | None = None, last_only: bool = False
+    ) -> TokenisedRow:
         """Ids and labels of a conversation: every assistant turn with its end token is trained, the rest is not.
+
+        `last_only`: only the last of them is trained; those before it are given.
 
         Raises BadInput when the template doesn't let those turns be found for certain.
         """
         from models.masking import tokenise
 
-        return tokenise(self, messages, tools)
+        return tokenise(self, messages, tools, last_only)
+
+    def tokenise_text(self, text: str) -> TokenisedRow:
+        """Ids and labels of plain text: all of it is trained, with the model's beginning and end tokens."""
+        ids = [*self._tokenizer.encode(text, add_special_tokens=True).ids, self.eos_id]
+        return TokenisedRow(ids, list(ids))
 
     def token_pieces(self, row: TokenisedRow) -> list[tuple[str, bool]]:
         """For the mask view: each token's text, and whether it is trained."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from jobs.errors import Missing
 from jobs.files import read_json
+from models.folder import TOKENIZER_FILES
 
 # Weights as safetensors only: a pickle from outside could run code.
 PATTERNS = ["*.safetensors", "*.json", "*.jinja", "tokenizer.model", "*.txt", "LICENSE*", "README.md"]
@@ -60,15 +62,27 @@ def require_obtainable(hub_id: str) -> None:
 
 def download_snapshot(hub_id: str) -> Path:
     """Download (or complete) a model. Raises Missing for an unknown or gated one, or without a connection."""
+    require_obtainable(hub_id)
+    return cached_snapshot(hub_id) or _download(hub_id, PATTERNS)
+
+
+def download_tokenizer(hub_id: str) -> Path:
+    """The tokenizer and chat template of a model, without its weights. Raises as `download_snapshot` does."""
+    from huggingface_hub import try_to_load_from_cache
+
+    known = try_to_load_from_cache(hub_id, "tokenizer.json")
+    if isinstance(known, str):
+        return Path(known).parent
+    require_obtainable(hub_id)
+    return _download(hub_id, [*TOKENIZER_FILES, "generation_config.json"])
+
+
+def _download(hub_id: str, patterns: Sequence[str]) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
 
-    require_obtainable(hub_id)
-    cached = cached_snapshot(hub_id)
-    if cached is not None:
-        return cached
     try:
-        return Path(snapshot_download(hub_id, allow_patterns=PATTERNS))
+        return Path(snapshot_download(hub_id, allow_patterns=list(patterns)))
     except GatedRepoError as error:
         raise Missing(
             f"The model '{hub_id}' is gated.",

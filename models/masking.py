@@ -20,12 +20,18 @@ Span = tuple[int, int]
 IGNORED = -100
 
 
-def tokenise(tokenizer: ChatTokenizer, messages: list[Message], tools: list[Any] | None) -> TokenisedRow:
-    """Token ids of the conversation, labelled inside the assistant's spans. Raises BadInput, see above."""
+def tokenise(
+    tokenizer: ChatTokenizer, messages: list[Message], tools: list[Any] | None, last_only: bool = False
+) -> TokenisedRow:
+    """Token ids of the conversation, labelled inside the assistant's spans, or inside the last alone.
+
+    Raises BadInput, see above.
+    """
     from models.chat_template import TokenisedRow
 
     text, spans = assistant_spans(tokenizer, messages, tools)
-    _require_tool_calls(tokenizer, messages, text)
+    spans = spans[-1:] if last_only else spans
+    require_tool_calls(tokenizer, messages, text)
     ids, offsets = tokenizer.encode_with_offsets(text)
     if any(_straddles(offsets, start) for start, _ in spans):
         ids, offsets = _encode_in_pieces(tokenizer, text, [start for start, _ in spans])
@@ -33,7 +39,7 @@ def tokenise(tokenizer: ChatTokenizer, messages: list[Message], tools: list[Any]
     return _with_end_token(tokenizer, TokenisedRow(ids, labels))
 
 
-def _require_tool_calls(tokenizer: ChatTokenizer, messages: list[Message], text: str) -> None:
+def require_tool_calls(tokenizer: ChatTokenizer, messages: list[Message], text: str) -> None:
     """A template that knows no tools passes calls over in silence: the model would learn to answer nothing."""
     names = [call["function"]["name"] for message in messages for call in message.get("tool_calls") or []]
     lost = [name for name in names if name not in text]
@@ -85,6 +91,8 @@ def _require_prefix(
     generation_prompt: bool,
 ) -> str:
     """The rendering of the first `count` messages, checked to be how the whole rendering begins."""
+    if count == len(messages) and not generation_prompt:
+        return whole
     prefix = tokenizer.render(messages[:count], tools, add_generation_prompt=generation_prompt)
     if not whole.startswith(prefix):
         raise BadInput(

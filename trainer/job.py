@@ -27,6 +27,12 @@ from trainer.sft import Plan, build_trainer, default_learning_rate, load_for_tra
 from trainer.spec import TrainSpec
 
 LIBRARIES = ("torch", "transformers", "trl", "peft", "datasets", "bitsandbytes", "unsloth", "unsloth_zoo")
+# What supervised training makes of rows that are no plain conversations.
+WHAT_IS_LEARNED: dict[str, str] = {
+    "preference": "preference pairs: the chosen answers are learned, the rejected ones are not used.",
+    "unpaired": "answers marked good or bad: the good ones are learned, the bad ones are not used.",
+    "text": "plain text: every token of it is learned.",
+}
 
 
 def run(context: JobContext) -> dict[str, Any]:
@@ -84,6 +90,8 @@ def _rows(
         context.check_stop()
         context.progress(None, f"Tokenising row {done} of {total}")
 
+    if version.kind in WHAT_IS_LEARNED:
+        context.log(f"{version.id} holds {WHAT_IS_LEARNED[version.kind]}")
     train = fit_length(tokenised_rows(version, "train", tokenizer, context.workspace, progress), spec.max_length)
     if not train.rows:
         raise BadInput(

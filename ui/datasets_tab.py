@@ -1,174 +1,282 @@
-"""The Datasets tab: from files or the Snake example to a dataset version, with a look at the rows on the way."""
+"""The Datasets tab: sources → make rows → check → look at rows → build → versions, each a step with a view of its own.
+
+The two buttons that start the work stand above all steps; each leads to the step that shows what comes of it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
 
 from datasets_src.spec import DatasetSpec
-from jobs.directory import JobDirectory, State, Status
-from jobs.errors import BadInput
-from jobs.spec import read_yaml
+from jobs.directory import JobDirectory
+from jobs.errors import Missing
 from jobs.workspace import Workspace
-from recipes.snake.generate import DATA_SPEC, generate
-from ui import form as forms
-from ui import job_panel, own_rows
-from ui.choices import dataset_of
-from ui.drafts import read_draft, save_draft
-from ui.job_view import empty
-from ui.local_files import local_tokenizer
-from ui.own_rows import SNAKE_FOLDER
-from ui.page import SKIP, Page
-from ui.paths import inside
-from ui.picks import forget
-from ui.rows_view import dataset_html, first_rows, mask_html
-from ui.words import count
-
-TAB = "datasets"
-SNAKE, OWN = "Snake example", "My own rows"
-SNAKE_ROWS = 1500
-ABOUT_SNAKE = (
-    "Four programs (BFS, DFS, A* and a Hamiltonian cycle) play Snake; their moves become rows. A small model learns "
-    "them in minutes, so this shows the whole way. Pressing **Build dataset** writes the rows first (about 5 seconds)."
+from recipes.snake import pipeline
+from ui import (
+    build_panel,
+    expansion_panel,
+    health_panel,
+    job_panel,
+    own_rows,
+    rows_choice,
+    rows_panel,
+    sources_panel,
+    synthesis_panel,
+    versions_panel,
 )
+from ui import form as forms
+from ui.dataset_draft import (
+    SNAKE,
+    SNAKE_FOLDER,
+    SNAKE_SPEC,
+    TAB,
+    base_values,
+    checked_spec,
+    chosen_source,
+    take_rows,
+    with_rows,
+)
+from ui.drafts import read_draft, save_draft
+from ui.form import Beside
+from ui.job_panel import JobPanel
+from ui.page import SKIP, Page
+from ui.picks import Pick, forget
+from ui.picks import wire as wire_pick
+from ui.rows_layout import RowsPanel
+from ui.spec_list import Item
+
+STEPS = {
+    "sources": "Sources",
+    "make": "Make rows",
+    "check": "Check",
+    "rows": "Rows",
+    "build": "Build",
+    "versions": "Versions",
+}
+TEACHERS_PLAY = "The four teachers play Snake and write their rows: about 5 seconds …"
+
+
+@dataclass(frozen=True)
+class Steps:
+    """The steps as tabs, and the one that is open once the page is filled in."""
+
+    tabs: Any
+    parts: dict[str, Any]
+    opened: Any
+
+    @property
+    def outputs(self) -> list[Any]:
+        return [self.tabs, self.opened]
+
+    def go(self, workspace: Workspace, step: str) -> list[Any]:
+        """Values of `outputs` that open a step."""
+        save_draft(workspace, TAB, step=step)
+        return [gr.Tabs(selected=step), step]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The contents of the steps."""
+
+    sources: sources_panel.SourcesPanel
+    form: forms.Form
+    expansion: expansion_panel.ExpansionPanel
+    synthesis: synthesis_panel.SynthesisPanel
+    checked: health_panel.Cards
+    rows_of: Pick
+    rows: RowsPanel
+    built: build_panel.BuildPanel
+    versions: versions_panel.VersionsPanel
+
+    @property
+    def everything(self) -> Beside:
+        """What shows where the rows come from and the options that they are built with."""
+        sources, form = self.sources, self.form
+        return Beside(
+            lambda workspace: [*sources.show(workspace), *form.initial(workspace)],
+            [*sources.outputs, *form.inputs, form.yaml],
+        )
 
 
 def lay_out(page: Page, go_on: Any) -> None:
     """Draw the tab and wire it. `go_on`: the button that leads to the next tab."""
+    with gr.Row(elem_classes="hearth-bar"):
+        check = gr.Button("Check rows", elem_id="check", min_width=150)
+        build = gr.Button("Build dataset", variant="primary", elem_id="build", min_width=150)
+    error = gr.HTML(visible=False)
+    tabs = gr.Tabs(selected="sources", elem_id="steps", render=False)
+    steps = Steps(tabs, {}, gr.Textbox("", visible=False))
+    tabs.render()
+    with tabs:
+        parts = _lay_out_steps(page, steps, go_on, error)
+    sources_panel.wire(page, parts.sources, parts.everything, _yaml_of(parts.form), error)
+    build_panel.wire(page, parts.built, go_on)
+    health_panel.wire(page, parts.checked)
+    versions_panel.wire(page, parts.versions)
+    wire_pick(page, parts.rows_of)
+    rows_panel.wire(page, parts.rows, rows_choice.folder_of)
+    _wire_buttons(page, parts, steps, check, build, error)
+    _wire_rows(page, parts, steps, error)
+    _wire_making(page, parts, steps)
+    _wire_steps(page, steps, error)
+
+
+def _lay_out_steps(page: Page, steps: Steps, go_on: Any, error: gr.HTML) -> Parts:
+    """Every step as a tab of its own."""
+    made: dict[str, Any] = {}
+    for name, title in STEPS.items():
+        with gr.Tab(title, id=name) as steps.parts[name]:
+            match name:
+                case "sources":
+                    made["sources"], made["form"] = _lay_out_sources(page, error)
+                case "make":
+                    made["expansion"] = expansion_panel.lay_out()
+                    made["synthesis"] = synthesis_panel.lay_out(page)
+                case "check":
+                    made["checked"] = health_panel.lay_out()
+                case "rows":
+                    made["rows_of"] = rows_choice.lay_out()
+                    made["rows"] = rows_panel.lay_out(page)
+                case "build":
+                    made["built"] = build_panel.lay_out(go_on)
+                case _:
+                    made["versions"] = versions_panel.lay_out(page)
+    return Parts(**made)
+
+
+def _lay_out_sources(page: Page, error: gr.HTML) -> tuple[sources_panel.SourcesPanel, forms.Form]:
     with gr.Row(equal_height=False):
-        with gr.Column(scale=5, min_width=320):
-            source = gr.Radio([SNAKE, OWN], value=SNAKE, label="Rows from")
-            about = gr.Markdown(ABOUT_SNAKE)
-            own = own_rows.lay_out()
-            form = forms.lay_out(DatasetSpec, TAB, "python cli.py data build spec.yaml", base=base_values)
-            error = gr.HTML(visible=False)
-            build = gr.Button("Build dataset", variant="primary", elem_id="build")
-            forms.lay_out_yaml(page, form, error)
         with gr.Column(scale=6, min_width=320):
-            panel = job_panel.lay_out(
+            sources = sources_panel.lay_out(page)
+        with gr.Column(scale=5, min_width=320):
+            form = forms.lay_out(
+                DatasetSpec,
                 TAB,
-                "data.build",
-                "No dataset yet. Press “Build dataset”: with nothing changed, it builds the Snake example.",
+                "python cli.py data build spec.yaml",
+                hide=("sources", "edits"),
+                complete=with_rows,
+                take=take_rows,
+                base=base_values,
             )
-            go_on.render()
-            report = gr.HTML("", elem_id="dataset")
-            masks = _lay_out_masks(page, panel)
+            forms.lay_out_yaml(page, form, error, Beside(sources.show, sources.outputs))
+    return sources, form
+
+
+def _yaml_of(form: forms.Form) -> Beside:
+    """The form's YAML alone, which says more than the form shows."""
+    return Beside(lambda workspace: [form.initial(workspace)[-1]], [form.yaml])
+
+
+def _wire_buttons(page: Page, parts: Parts, steps: Steps, check: Any, build: Any, error: gr.HTML) -> None:
+    """Have the two buttons, and the one below a build that rows stopped, start their jobs."""
+    form = parts.form
+
+    def starting(panel: JobPanel, step: str) -> Callable[..., Iterator[list[Any]]]:
+        def start(workspace: Workspace, *values: Any) -> Iterator[list[Any]]:
+            spec = checked_spec(page.settings, workspace, form, values)
+            opened = steps.go(workspace, step)
+            if chosen_source(workspace) == SNAKE and not snake_rows_are_there(workspace):
+                yield [*panel.says(TEACHERS_PLAY), *opened]
+                pipeline.write_rows(workspace)
+            if panel.kind == "data.build":
+                forget(workspace, "training", "data")
+            forget(workspace, TAB, rows_choice.KEY)
+            yield [*job_panel.start(panel, workspace, spec.model_dump(mode="json"), spec.name), *opened]
+
+        return start
+
+    checking = starting(parts.checked.panel, "check")
+    for button in (check, parts.built.decide):
+        page.stream(button.click, checking, form.inputs, [*parts.checked.panel.outputs, *steps.outputs], error)
+    building = starting(parts.built.panel, "build")
+    page.stream(build.click, building, form.inputs, [*parts.built.panel.outputs, *steps.outputs], error)
+
+
+def _wire_rows(page: Page, parts: Parts, steps: Steps, error: gr.HTML) -> None:
+    """Show rows in the Rows step: those of the list there, of a check's card, or of a version."""
+    rows, rows_of, form = parts.rows, parts.rows_of, parts.form
+    seeing = [rows_of.component, rows_of.cursor, *rows_panel.refresh_outputs(rows), *steps.outputs]
+
+    def see(workspace: Workspace) -> list[Any]:
+        shown = rows_panel.show(rows, workspace, rows_choice.folder_of(workspace))
+        return [*rows_of.update(workspace), *shown, *steps.go(workspace, "rows")]
+
+    def see_check(workspace: Workspace, job: JobDirectory, name: str) -> list[Any]:
+        folder = rows_choice.choose_job(workspace, job)
+        if folder is None:
+            raise Missing("These rows aren't there any more.", "Their folder was removed.", "Check the rows again.")
+        rows_choice.ask_for_check(workspace, folder, name)
+        return see(workspace)
+
+    def see_version(workspace: Workspace) -> list[Any]:
+        rows_choice.choose(workspace, rows_choice.VERSION + versions_panel.required(workspace).id)
+        return see(workspace)
+
+    def choose(workspace: Workspace, value: str | None) -> list[Any]:
+        rows_of.keep(workspace, value)
+        return rows_panel.show(rows, workspace, rows_choice.folder_of(workspace))
 
     def load(workspace: Workspace) -> list[Any]:
-        chosen = chosen_source(workspace)
-        return [chosen, own_rows.look_again(workspace, form), *_visible(chosen), *form.initial(workspace)]
+        version = versions_panel.required(workspace)
+        form.load(workspace, (version.folder / "spec.yaml").read_text(encoding="utf-8"))
+        return [*parts.everything.show(workspace), *steps.go(workspace, "sources")]
 
-    def choose(workspace: Workspace, chosen: str) -> list[Any]:
-        change_source(workspace, chosen)
-        return [*_visible(chosen), *form.initial(workspace)]
-
-    def start(workspace: Workspace, chosen: str, *values: Any) -> Iterator[list[Any]]:
-        spec = checked_spec(workspace, form, values)
-        if chosen == SNAKE and not snake_rows_are_there(workspace):
-            yield panel.says("The four teachers play Snake and write their rows: about 5 seconds …")
-            generate(workspace.root / SNAKE_FOLDER, SNAKE_ROWS, seed=0)
-        forget(workspace, "training", "data")
-        yield job_panel.start(panel, workspace, spec.model_dump(mode="json"), spec.name)
-
-    shown = [about, own.column, *form.inputs, form.yaml]
-    page.load(load, [source, own.looked, *shown])
-    page.on(source.input, choose, [source], shown, error)
-    own_rows.wire(page, own, form, error)
-    page.stream(build.click, start, [source, *form.inputs], panel.outputs, error)
-    job_panel.wire(page, panel, result, [report, masks, go_on])
+    page.on(rows_of.component.input, choose, [rows_of.component], rows_panel.refresh_outputs(rows), error)
+    all_cards = [parts.checked, parts.built.cards]
+    health_panel.wire_cards(page, form, all_cards, health_panel.See(see_check, seeing), error)
+    page.on(parts.versions.see.click, see_version, [], seeing, error)
+    page.on(parts.versions.load.click, load, [], [*parts.everything.outputs, *steps.outputs], error)
 
 
-def _lay_out_masks(page: Page, panel: job_panel.JobPanel) -> Any:
-    """The part that shows which tokens of a row are trained."""
-    with gr.Accordion("What a model is trained on in a row", open=False, visible=False) as masks:
-        row = gr.Number(1, label="Row", info="Number of the training row.", step=1)
-        mask = gr.HTML("")
+def _wire_making(page: Page, parts: Parts, steps: Steps) -> None:
+    """Connect what makes rows, and have its rows used as a source."""
+    expansion, synthesis, everything = parts.expansion, parts.synthesis, parts.everything
+    expansion_panel.wire(page, expansion)
+    synthesis_panel.wire(page, synthesis)
 
-    def show(workspace: Workspace, number: float | None) -> list[Any]:
-        return [mask_of(workspace, panel.shown_job(workspace), int(number or 1))]
+    def use(workspace: Workspace, items: list[Item]) -> list[Any]:
+        own_rows.add_sources(workspace, parts.sources.listed, items)
+        return [*everything.show(workspace), *steps.go(workspace, "sources")]
 
-    page.on([row.change, masks.expand], show, [row], [mask], panel.error, quiet=True)
-    return masks
+    def use_expansion(workspace: Workspace, text: str) -> list[Any]:
+        return use(workspace, expansion_panel.source_of(page.settings, workspace, text))
 
+    def use_synthesis(workspace: Workspace) -> list[Any]:
+        return use(workspace, synthesis_panel.source_of(synthesis, workspace))
 
-def chosen_source(workspace: Workspace) -> str:
-    return str(read_draft(workspace, TAB).get("source", SNAKE))
-
-
-def change_source(workspace: Workspace, chosen: str) -> None:
-    """Bring out what was entered for this source before, and keep what is entered for the other."""
-    draft, left = read_draft(workspace, TAB), chosen_source(workspace)
-    if chosen != left:
-        kept = {left: draft.get("form", {})}
-        save_draft(workspace, TAB, source=chosen, form=draft.get("other", {}).get(chosen, {}), other=kept)
+    outputs = [*everything.outputs, *steps.outputs]
+    page.on(expansion.use.click, use_expansion, [expansion.yaml], outputs, expansion.error)
+    page.on(synthesis.use.click, use_synthesis, [], outputs, synthesis.error)
 
 
-def _visible(chosen: str) -> list[Any]:
-    return [gr.Markdown(visible=chosen == SNAKE), gr.Column(visible=chosen == OWN)]
+def _wire_steps(page: Page, steps: Steps, error: gr.HTML) -> None:
+    """Open the step that was open last, and keep which one is."""
 
+    def opener(name: str) -> Callable[[Workspace, str], Sequence[Any]]:
+        def keep(workspace: Workspace, opened: str) -> Sequence[Any]:
+            # The browser selects the first step while it draws the page; that is nobody's choice.
+            if not opened:
+                return [SKIP]
+            save_draft(workspace, TAB, step=name)
+            return [name]
 
-def base_values(workspace: Workspace) -> dict[str, Any]:
-    """What the form shows before anything is entered: the Snake example's spec, or a name alone."""
-    return snake_values() if chosen_source(workspace) == SNAKE else {"name": "my-data", "sources": []}
+        return keep
 
+    def open_last(workspace: Workspace) -> list[Any]:
+        step = read_draft(workspace, TAB).get("step", "sources")
+        return [gr.Tabs(selected=step), step]
 
-def snake_values() -> dict[str, Any]:
-    """The recipe's spec, with its files where the page writes them."""
-    values = dict(read_yaml(DATA_SPEC))
-    sources = [{**source, "path": f"{SNAKE_FOLDER}/{source['path']}"} for source in values["sources"]]
-    return {**values, "sources": sources}
+    page.load(open_last, steps.outputs)
+    for name, part in steps.parts.items():
+        page.on(part.select, opener(name), [steps.opened], [steps.opened], error, quiet=True)
 
 
 def snake_rows_are_there(workspace: Workspace) -> bool:
     """Whether the teachers have played already; the spec is written last."""
-    return (workspace.root / SNAKE_FOLDER / DATA_SPEC.name).is_file()
+    return (workspace.root / SNAKE_FOLDER / SNAKE_SPEC.name).is_file()
 
 
-def checked_spec(workspace: Workspace, form: forms.Form, values: tuple[Any, ...]) -> DatasetSpec:
-    """The spec on screen, its files inside the workspace. Raises BadInput."""
-    raw = form.values(workspace, values)
-    if not raw.get("sources"):
-        raise BadInput(
-            "There are no rows yet.", "No file is listed.", "Upload a file or paste rows, or choose the Snake example."
-        )
-    spec = form.parse(workspace, values)
-    assert isinstance(spec, DatasetSpec)
-    for source in spec.sources:
-        inside(workspace, source.path)
-    return spec
-
-
-def result(workspace: Workspace, job: JobDirectory, status: Status) -> list[Any]:
-    """What a finished build made, and whether going on makes sense."""
-    manifest = job.manifest
-    version = dataset_of(workspace, manifest["figures"]["dataset"]) if manifest else None
-    if status.state is not State.SUCCEEDED or version is None:
-        return ["", gr.Accordion(visible=False), gr.Button(visible=False)]
-    return [
-        f'<div class="hearth-result">{dataset_html(version)}</div>',
-        gr.Accordion(visible=True),
-        gr.Button(visible=True),
-    ]
-
-
-def mask_of(workspace: Workspace, job: JobDirectory | None, number: int) -> Any:
-    """The tokens of a training row, by the tokenizer of the model that the Training tab names."""
-    manifest = job.manifest if job else None
-    version = dataset_of(workspace, manifest["figures"]["dataset"]) if manifest else None
-    if version is None:
-        return SKIP
-    if not 1 <= number <= version.train_rows:
-        raise BadInput(
-            f"There is no row {number}.",
-            f"The dataset has {count(version.train_rows, 'row')} to train on.",
-            "Enter a smaller number.",
-        )
-    model = str(read_draft(workspace, "training").get("form", {}).get("model", "embedded"))
-    tokenizer = local_tokenizer(model, workspace)
-    if tokenizer is None:
-        return empty(
-            f"The files of {model} aren't on this machine yet; training fetches them, then the tokens show here."
-        )
-    return mask_html(tokenizer, first_rows(version, 1, number - 1)[0])

@@ -8,10 +8,12 @@ from html import escape
 from jobs.directory import JobDirectory, Status
 from jobs.errors import UserError
 
+LINES_SHOWN = 5
+
 
 def error_box(what: str, why: str = "", fix: str = "") -> str:
     """The HTML of an error."""
-    parts = [f'<div class="what">{_lines(what)}</div>']
+    parts = [f'<div class="what">{_folded(what)}</div>']
     if why:
         parts.append(f"<div><b>Why</b> {_lines(why)}</div>")
     if fix:
@@ -39,6 +41,15 @@ def job_error(job: JobDirectory, status: Status) -> str:
         return error_box(f"Internal error in job {job.id}.", status.error, status.hint or "")
     why = status.error.removeprefix(status.message).strip()
     return error_box(status.message, why, status.hint or "")
+
+
+def _folded(text: str) -> str:
+    """The first line, and a long list after it behind a fold."""
+    first, *rest = text.splitlines() or [""]
+    if len(rest) <= LINES_SHOWN:
+        return _lines(text)
+    listed = _lines("\n".join(rest))
+    return f"{escape(first)}<details><summary>Show the list</summary>{listed}</details>"
 
 
 def _lines(text: str) -> str:

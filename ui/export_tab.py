@@ -19,7 +19,7 @@ from ui import job_panel
 from ui.choices import train_job, trained_options
 from ui.fields import FormField
 from ui.job_view import artifacts, file_links
-from ui.local_files import local_folder
+from models.local_files import local_folder
 from ui.page import SKIP, Page
 from ui.words import count, size
 

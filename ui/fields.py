@@ -6,7 +6,8 @@ A component's value is called raw here: what a person sees and a browser sends. 
 from __future__ import annotations
 
 import types
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
 from typing import Any, Literal, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
@@ -23,7 +24,8 @@ class FormField:
     """One option as a form shows it. `path` is its dotted name; `group` the label of the nested spec it is in.
 
     `optional`: an empty field means None. `words`: the texts allowed beside numbers or lists, such as `auto`.
-    `columns`: for a list of specs, the fields of each.
+    `columns`: for a list of specs, the fields of each. `within`: the path of the nested spec that the field belongs to,
+    where that may be None as a whole: it is while this field, if required, is empty.
     """
 
     path: str
@@ -37,6 +39,12 @@ class FormField:
     words: tuple[str, ...]
     default: Any
     columns: tuple[FormField, ...] = ()
+    within: str = ""
+
+    @property
+    def required(self) -> bool:
+        """Whether the spec can't do without an entry."""
+        return self.default is None and not self.optional
 
     @property
     def name(self) -> str:
@@ -47,12 +55,20 @@ def form_fields(spec: type[Spec], prefix: str = "", group: str = "") -> list[For
     """The options of `spec` in the order they are declared; those of nested specs carry the group's label."""
     fields = []
     for name, field in spec.model_fields.items():
-        nested = field.annotation
+        parts = [part for part in _alternatives(field.annotation) if part is not type(None)]
+        nested = parts[0]
         if isinstance(nested, type) and issubclass(nested, Spec):
-            fields += form_fields(nested, f"{prefix}{name}.", field.title or name)
+            inner = form_fields(nested, f"{prefix}{name}.", field.title or name)
+            may_lack = type(None) in _alternatives(field.annotation)
+            fields += [_optional(each, f"{prefix}{name}") for each in inner] if may_lack else inner
         else:
             fields.append(_form_field(f"{prefix}{name}", field, group))
     return fields
+
+
+def _optional(field: FormField, within: str) -> FormField:
+    """A field of a nested spec that may be None: what can be left out as a whole is never essential."""
+    return replace(field, within=within, depth="common" if field.depth == "essential" else field.depth)
 
 
 def _form_field(path: str, field: FieldInfo, group: str) -> FormField:
@@ -86,7 +102,7 @@ def _alternatives(annotation: Any) -> list[Any]:
 
 def _shape(value: Any) -> tuple[Shape, tuple[str, ...], tuple[FormField, ...]]:
     """The shape of an annotation without None and words; its choices; its columns."""
-    plain: dict[Any, Shape] = {bool: "flag", int: "whole", float: "number", str: "text"}
+    plain: dict[Any, Shape] = {bool: "flag", int: "whole", float: "number", str: "text", date: "text"}
     if value in plain:
         return plain[value], (), ()
     if get_origin(value) is dict:
@@ -195,13 +211,16 @@ def raw_of_spec(fields: list[FormField], spec: Spec) -> Raw:
 def values_of_raw(fields: list[FormField], raw: Raw) -> Raw:
     """Raw values by dotted path as the nested mapping that `Spec.parse` takes. Paths that `raw` lacks are left out."""
     values: Raw = {}
+    lacking = {field.within for field in fields if field.within and field.required and not raw.get(field.path)}
     for field in fields:
         if field.path not in raw:
             continue
-        value = from_raw(field, raw[field.path])
-        if value is None and field.default is None and not field.optional:
+        path, value = field.path, from_raw(field, raw[field.path])
+        if field.within in lacking:
+            path, value = field.within, None
+        elif value is None and field.required:
             continue  # nothing entered: the spec says that it is required
-        *groups, name = field.path.split(".")
+        *groups, name = path.split(".")
         place = values
         for group in groups:
             place = place.setdefault(group, {})

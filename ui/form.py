@@ -22,21 +22,35 @@ from ui.picks import wire as wire_pick
 
 DEPTHS = {"common": "More settings", "everything": "Everything"}
 Complete = Callable[[Workspace, dict[str, Any]], dict[str, Any]]
+Take = Callable[[Workspace, dict[str, Any]], None]
 Base = Callable[[Workspace], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Beside:
+    """Components beside a form, and what they are to show."""
+
+    show: Callable[[Workspace], Sequence[Any]]
+    outputs: Sequence[Any]
+
+
+NOTHING_BESIDE = Beside(lambda _: (), ())
 
 
 @dataclass
 class Form:
     """The components of one spec, by dotted option name, in order; `picks` are those that offer what was made before.
 
-    `complete` adds what the tab knows and the form doesn't show, such as which models are compared. `base` gives the
-    values (nested, as in YAML) that stand there before anything is entered, where they are others than the defaults.
+    `complete` adds what the tab knows and the form doesn't show, such as which models are compared; `take` keeps these
+    when they come from a YAML text. `base` gives the values (nested, as in YAML) that stand there before anything is
+    entered, where they are others than the defaults.
     """
 
     spec: type[Spec]
     tab: str
     command: str
     complete: Complete
+    take: Take
     base: Base
     shown: list[FormField]
     components: dict[str, Any] = field(default_factory=dict)
@@ -96,6 +110,19 @@ class Form:
 
     def from_yaml(self, text: str) -> Raw:
         """Raw values of a YAML text. Raises BadInput with all its problems."""
+        return raw_of_values(self.shown, self._values_in(text))
+
+    def load(self, workspace: Workspace, text: str) -> list[Any]:
+        """Keep all that a YAML text says; what the components show then, and its YAML. Raises BadInput."""
+        values = self._values_in(text)
+        self.take(workspace, values)
+        raw = raw_of_values(self.shown, values)
+        shown = [raw[path] for path in self.components]
+        self.keep_picks(workspace, shown)
+        self.keep(workspace, shown)
+        return self.initial(workspace)
+
+    def _values_in(self, text: str) -> dict[str, Any]:
         try:
             values = yaml.safe_load(text)
         except yaml.YAMLError as error:
@@ -103,8 +130,7 @@ class Form:
             line = f"line {mark.line + 1}" if mark else "the text"
             reason = str(getattr(error, "problem", None) or error)
             raise BadInput(f"{line} is not YAML.", reason, "Check indentation and quotes there.") from error
-        spec = self.spec.parse(values, "The YAML")
-        return raw_of_values(self.shown, spec.model_dump(mode="json"))
+        return self.spec.parse(values, "The YAML").model_dump(mode="json")
 
 
 def _spec_defaults(_: Workspace) -> dict[str, Any]:
@@ -113,6 +139,10 @@ def _spec_defaults(_: Workspace) -> dict[str, Any]:
 
 def _as_given(_: Workspace, values: dict[str, Any]) -> dict[str, Any]:
     return values
+
+
+def _nothing_beside(_: Workspace, _values: dict[str, Any]) -> None:
+    """The form shows everything."""
 
 
 def lay_out(
@@ -124,6 +154,7 @@ def lay_out(
     picked: dict[str, Options] | None = None,
     hide: Sequence[str] = (),
     complete: Complete = _as_given,
+    take: Take = _nothing_beside,
     base: Base = _spec_defaults,
 ) -> Form:
     """Draw the form here.
@@ -132,7 +163,7 @@ def lay_out(
     `hide`: options that the tab sets itself.
     """
     shown = [each for each in form_fields(spec) if each.path not in hide]
-    form = Form(spec, tab, command, complete, base, shown)
+    form = Form(spec, tab, command, complete, take, base, shown)
     made: dict[str, Any] = {}
     own = replace or {}
 
@@ -161,13 +192,27 @@ def lay_out(
     return form
 
 
+def enter(workspace: Workspace, tab: str, raw: Raw) -> None:
+    """Enter values into a tab's form from elsewhere; it shows them as soon as the tab is open."""
+    draft = read_draft(workspace, tab)
+    save_draft(workspace, tab, form={**draft.get("form", {}), **raw}, entered=int(draft.get("entered", 0)) + 1)
+
+
 def fill(page: Page, form: Form, follows: str, error: gr.HTML) -> None:
-    """Fill the form when the page opens, and again when what is picked at option `follows` brings other values."""
-    known = gr.Textbox(visible=False)
-    everything = [*form.inputs, form.yaml, known]
+    """Fill the form when the page opens, and again when what is picked at option `follows` brings other values or some
+    were entered from elsewhere.
+    """
+    known, entered = gr.Textbox(visible=False), gr.Textbox(visible=False)
+    everything = [*form.inputs, form.yaml, known, entered]
+
+    def times_entered(workspace: Workspace) -> str:
+        return str(read_draft(workspace, form.tab).get("entered", 0))
 
     def load(workspace: Workspace) -> list[Any]:
-        return [*form.initial(workspace), str(form.base(workspace))]
+        return [*form.initial(workspace), str(form.base(workspace)), times_entered(workspace)]
+
+    def look(workspace: Workspace, before: str) -> list[Any]:
+        return [SKIP for _ in everything] if times_entered(workspace) == before else load(workspace)
 
     def follow(workspace: Workspace, before: str) -> list[Any]:
         if str(form.base(workspace)) == before:  # what is being typed meanwhile must not be put back
@@ -175,6 +220,7 @@ def fill(page: Page, form: Form, follows: str, error: gr.HTML) -> None:
         return load(workspace)
 
     page.load(load, everything)
+    page.poll(form.tab, look, [entered], everything)
     page.on(form.picks[follows].component.change, follow, [known], everything, error, quiet=True)
 
 
@@ -215,8 +261,11 @@ def table(option: FormField) -> Any:
     )
 
 
-def lay_out_yaml(page: Page, form: Form, error: gr.HTML) -> None:
-    """The part below a form that shows it as YAML and command, reads YAML back, and keeps the draft."""
+def lay_out_yaml(page: Page, form: Form, error: gr.HTML, beside: Beside = NOTHING_BESIDE) -> None:
+    """The part below a form that shows it as YAML and command, reads YAML back, and keeps the draft.
+
+    `beside`: what shows the part of the spec that the form hides, brought up to date when YAML was read.
+    """
     with gr.Accordion("YAML and command", open=False):
         form.yaml = gr.Textbox(
             lines=6,
@@ -239,11 +288,7 @@ def lay_out_yaml(page: Page, form: Form, error: gr.HTML) -> None:
         return form.initial(workspace)
 
     def read(workspace: Workspace, text: str) -> list[Any]:
-        raw = form.from_yaml(text)
-        values = [raw[path] for path in form.components]
-        form.keep_picks(workspace, values)
-        form.keep(workspace, values)
-        return form.initial(workspace)
+        return [*form.load(workspace, text), *beside.show(workspace)]
 
     for pick in form.picks.values():
         wire_pick(page, pick)
@@ -253,4 +298,4 @@ def lay_out_yaml(page: Page, form: Form, error: gr.HTML) -> None:
     if form.picks:
         chosen = [pick.component.input for pick in form.picks.values()]
         page.on(chosen, picked, form.inputs, everything, error, quiet=True)
-    page.on(load.click, read, [form.yaml], everything, error)
+    page.on(load.click, read, [form.yaml], [*everything, *beside.outputs], error)

@@ -26,10 +26,11 @@ Result = Callable[[Workspace, JobDirectory, Status], Sequence[Any]]
 
 @dataclass
 class JobPanel:
-    """The components of a panel. `choice` holds the id of the job that is shown."""
+    """The components of a panel. `choice` holds the id of the job that is shown; `key` names it in the tab's draft."""
 
     kind: str
     tab: str
+    key: str
     nothing: str
     choice: Any
     cursor: Any
@@ -47,11 +48,11 @@ class JobPanel:
     def shown_job(self, workspace: Workspace) -> JobDirectory | None:
         """The job chosen last, else the newest of this kind."""
         jobs = workspace.list_jobs(self.kind)
-        chosen = read_draft(workspace, self.tab).get("shown")
+        chosen = read_draft(workspace, self.tab).get(self.key)
         return next((job for job in jobs if job.id == chosen), jobs[0] if jobs else None)
 
     def choose(self, workspace: Workspace, job_id: str) -> None:
-        save_draft(workspace, self.tab, shown=job_id)
+        save_draft(workspace, self.tab, **{self.key: job_id})
 
     def show(self, workspace: Workspace, cursor: str = "") -> list[Any]:
         """Values of `outputs`; all skipped when nothing changed since `cursor`."""
@@ -87,11 +88,12 @@ def _stop_button(job: JobDirectory, status: Status) -> gr.Button:
     return gr.Button(words, visible=status.state.active, interactive=not stopping)
 
 
-def lay_out(tab: str, kind: str, nothing: str) -> JobPanel:
-    """Draw the panel here. `nothing`: what to do while there is no job yet."""
+def lay_out(tab: str, kind: str, nothing: str, *, name: str = "") -> JobPanel:
+    """Draw the panel here. `nothing`: what to do while there is no job yet; `name` tells several of a tab apart."""
+    place = f"{tab}-{name}" if name else tab
     with gr.Column(elem_classes="hearth-panel"):
         choice = gr.Dropdown([], label="Earlier runs", allow_custom_value=True, visible=False, interactive=True)
-        view = gr.HTML(empty(nothing), elem_id=f"{tab}-job")
+        view = gr.HTML(empty(nothing), elem_id=f"{place}-job")
         error = gr.HTML(visible=False)
         with gr.Row(elem_classes="hearth-buttons"):
             stop = gr.Button("Stop", size="sm", variant="secondary", visible=False)
@@ -101,7 +103,8 @@ def lay_out(tab: str, kind: str, nothing: str) -> JobPanel:
         log = gr.Textbox(lines=10, max_lines=16, show_label=False, autoscroll=True, elem_classes="hearth-code")
     with gr.Accordion("Files", open=False):
         files = gr.HTML("")
-    return JobPanel(kind, tab, nothing, choice, cursor, view, stop, resume, log, files, error)
+    key = f"shown_{name}" if name else "shown"
+    return JobPanel(kind, tab, key, nothing, choice, cursor, view, stop, resume, log, files, error)
 
 
 def wire(page: Page, panel: JobPanel, result: Result, outputs: Sequence[Any]) -> None:

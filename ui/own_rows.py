@@ -1,134 +1,228 @@
-"""Rows of one's own on the Datasets tab: uploaded or pasted, looked at before anything is built from them."""
+"""Rows of one's own on the Datasets tab: every way in which a source is added to those of the dataset."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from datasets_src.inspect import inspect_file
-from jobs.errors import BadInput, UserError
-from jobs.files import write_text
+from datasets_src.interactions import InteractionFilter
+from datasets_src.readers import READERS
+from datasets_src.spec import DATASET, HUB, INTERACTIONS, JOB, SourceSpec
+from datasets_src.store import list_versions
+from jobs.errors import BadInput
 from jobs.workspace import Workspace
+from ui import picks
+from ui.dataset_draft import OWN, TAB, change_source
 from ui.demo import LARGEST_UPLOAD
-from ui.errors import explain
-from ui.form import Form
-from ui.job_view import empty
+from ui.fields import form_fields, values_of_raw
+from ui.form import Beside, component
 from ui.page import Page
-from ui.paths import inside, keep_upload
-from ui.rows_view import inspection_html
-from ui.words import size
+from ui.paths import keep_upload
+from ui.spec_list import Item, SpecList
+from ui.words import STATES, count, size, when
 
-SNAKE_FOLDER = "uploads/snake"
-INSPECTED_ROWS = 200_000
-ROWS_LOOKED_AT_AGAIN = 2_000
-PASTED = "pasted"
-NOTHING_GIVEN = "Upload a file or paste rows: what is in them shows here."
+# What a file may be called: whatever a reader knows, and the YAML of an expansion.
+ENDINGS = sorted({*READERS, ".yaml", ".yml"})
+KINDS = "JSONL, JSON, CSV, TSV, Parquet, XLSX, TXT, Markdown, PDF, DOCX, HTML, or the YAML of an expansion"
+AND_INFO = "Every option that is given has to fit; nothing given takes everything that was said."
 
 
 @dataclass(frozen=True)
 class OwnRows:
-    """The components: where files come in, and where what is in them shows."""
+    """The components that sources come in by. Of those that choose among what was made before, the picks."""
 
-    column: Any
     uploads: Any
     pasted: Any
-    use: Any
-    looked: Any
+    use_pasted: Any
+    hub: dict[str, Any]
+    use_hub: Any
+    dataset: picks.Pick
+    use_dataset: Any
+    job: picks.Pick
+    use_job: Any
+    logged: dict[str, Any]
+    use_logged: Any
 
 
-def lay_out() -> OwnRows:
-    """Draw them here, hidden."""
-    with gr.Column(visible=False) as column:
-        uploads = gr.File(
-            label="Files (JSONL, JSON, CSV or Parquet)",
-            file_count="multiple",
-            file_types=[".jsonl", ".json", ".csv", ".parquet"],
-            type="filepath",
-            height=130,
+def lay_out(page: Page) -> OwnRows:
+    """Draw them here."""
+    uploads = gr.File(
+        label=f"Files: {KINDS}",
+        file_count="multiple",
+        file_types=ENDINGS,
+        type="filepath",
+        height=130,
+        elem_id=f"{TAB}-uploads",
+    )
+    with gr.Accordion("Paste rows", open=False):
+        pasted = gr.Textbox(
+            lines=5,
+            max_lines=15,
+            label="Rows",
+            info='A line each, such as {"prompt": "…", "completion": "…"}; or CSV with a line of column names.',
+            elem_id=f"{TAB}-pasted",
         )
-        with gr.Accordion("Or paste rows", open=False):
-            pasted = gr.Textbox(
-                lines=5,
-                max_lines=15,
-                label="Rows",
-                info='A line each, such as {"prompt": "…", "completion": "…"}; or CSV with a line of column names.',
+        use_pasted = gr.Button("Use these rows", size="sm")
+    with gr.Accordion("From the Hugging Face Hub", open=False, visible=not page.settings.demo):
+        hub = _hub_fields()
+        use_hub = gr.Button("Use this dataset", size="sm")
+    with gr.Accordion("Rows made here before", open=False), gr.Row(equal_height=False):
+        with gr.Column(min_width=260):
+            dataset = picks.lay_out(TAB, "add_dataset", version_options, "Dataset", "A dataset that was built here.")
+            use_dataset = gr.Button("Use its rows", size="sm")
+        with gr.Column(min_width=260):
+            job = picks.lay_out(
+                TAB, "add_job", synthesis_options, "Written by a teacher", "A finished run of “Make rows”."
             )
-            use = gr.Button("Use these rows", size="sm")
-        looked = gr.HTML(empty(NOTHING_GIVEN))
-    return OwnRows(column, uploads, pasted, use, looked)
+            use_job = gr.Button("Use its rows", size="sm")
+    with gr.Accordion("What was said to served models", open=False):
+        gr.Markdown(AND_INFO)
+        logged = _fields_of(InteractionFilter)
+        use_logged = gr.Button("Use what was said", size="sm")
+    return OwnRows(uploads, pasted, use_pasted, hub, use_hub, dataset, use_dataset, job, use_job, logged, use_logged)
 
 
-def wire(page: Page, own: OwnRows, form: Form, error: gr.HTML) -> None:
-    """Have what comes in looked at, and listed in the form."""
+def _hub_fields() -> dict[str, Any]:
+    """The dataset's id, and which part of it."""
+    known = {each.path: each for each in form_fields(SourceSpec)}
+    with gr.Row(equal_height=False):
+        name = gr.Textbox(
+            label="Dataset", info="Its id, as in owner/name.", placeholder="owner/name", elem_id=f"{TAB}-hub", min_width=220
+        )
+        return {"name": name, **{each: component(known[each]) for each in ("config", "split", "revision")}}
 
-    def add(workspace: Workspace, files: list[str] | None, *values: Any) -> list[Any]:
+
+def _fields_of(spec: type[InteractionFilter]) -> dict[str, Any]:
+    with gr.Row(equal_height=False):
+        return {each.path: component(each) for each in form_fields(spec)}
+
+
+def wire(page: Page, own: OwnRows, sources: SpecList, everything: Beside, error: gr.HTML) -> None:
+    """Have each of them add a source and show what is in it."""
+
+    def adding(make: Callable[..., list[Item]]) -> Callable[..., Sequence[Any]]:
+        def add(workspace: Workspace, *values: Any) -> Sequence[Any]:
+            add_sources(workspace, sources, make(workspace, *values))
+            return everything.show(workspace)
+
+        return add
+
+    ways = (
+        (own.uploads.upload, uploaded(page), [own.uploads]),
+        (own.use_pasted.click, pasted_source, [own.pasted]),
+        (own.use_hub.click, hub_source(list(own.hub)), list(own.hub.values())),
+        (own.use_dataset.click, dataset_source, [own.dataset.component]),
+        (own.use_job.click, job_source, [own.job.component]),
+        (own.use_logged.click, logged_source(list(own.logged)), list(own.logged.values())),
+    )
+    for trigger, make, inputs in ways:
+        page.on(trigger, adding(make), inputs, everything.outputs, error)
+    for pick in (own.dataset, own.job):
+        picks.wire(page, pick)
+        page.on(pick.component.input, _keeping(pick), [pick.component], [], error, quiet=True)
+
+
+def _keeping(pick: picks.Pick) -> Callable[[Workspace, str | None], list[Any]]:
+    def keep(workspace: Workspace, value: str | None) -> list[Any]:
+        pick.keep(workspace, value)
+        return []
+
+    return keep
+
+
+def add_sources(workspace: Workspace, sources: SpecList, items: list[Item]) -> None:
+    """List them in the dataset of one's own rows, which is shown from now on."""
+    change_source(workspace, OWN)
+    sources.add(workspace, items)
+
+
+def uploaded(page: Page) -> Callable[..., list[Item]]:
+    def make(workspace: Workspace, files: list[str] | None) -> list[Item]:
         kept = [keep_file(page, workspace, Path(file)) for file in files or []]
-        return [look(workspace, kept), *with_sources(workspace, form, values, kept)]
+        return [{"path": str(path.relative_to(workspace.root))} for path in kept]
 
-    def add_pasted(workspace: Workspace, text: str, *values: Any) -> list[Any]:
-        kept = [keep_pasted(workspace, text)]
-        return [look(workspace, kept), *with_sources(workspace, form, values, kept)]
-
-    shown = [own.looked, *form.inputs, form.yaml]
-    page.on(own.uploads.upload, add, [own.uploads, *form.inputs], shown, error)
-    page.on(own.use.click, add_pasted, [own.pasted, *form.inputs], shown, error)
+    return make
 
 
-def keep_file(page: Page, workspace: Workspace, uploaded: Path) -> Path:
+def keep_file(page: Page, workspace: Workspace, uploaded_file: Path) -> Path:
     """Keep an uploaded file. Raises BadInput in the demo for a large one."""
-    length = uploaded.stat().st_size
+    length = uploaded_file.stat().st_size
     if page.settings.demo and length > LARGEST_UPLOAD:
         raise BadInput(
-            f"{uploaded.name} has {size(length)}.",
+            f"{uploaded_file.name} has {size(length)}.",
             f"The demo takes files of up to {size(LARGEST_UPLOAD)}.",
             "Upload a part of it, or run Hearth on your own machine.",
         )
-    return keep_upload(workspace, uploaded)
+    return keep_upload(workspace, uploaded_file)
 
 
-def keep_pasted(workspace: Workspace, text: str) -> Path:
-    """Write pasted rows to a file, in the place of what was pasted before. Raises BadInput for none."""
+def pasted_source(_: Workspace, text: str) -> list[Item]:
+    """Pasted rows stand in the spec itself. Raises BadInput for none."""
     if not text.strip():
         raise BadInput("There is nothing to use.", "No row was pasted.", "Paste rows into the field first.")
-    ending = ".jsonl" if text.lstrip().startswith("{") else ".json" if text.lstrip().startswith("[") else ".csv"
-    path = workspace.uploads / f"{PASTED}{ending}"
-    write_text(path, text.strip() + "\n")
-    return path
+    return [{"text": text.strip()}]
 
 
-def look(workspace: Workspace, files: list[Path], most: int = INSPECTED_ROWS) -> str:
-    """What is in the files; a file that can't be read shows why, and the others all the same."""
-    parts = []
-    for path in files:
-        try:
-            parts.append(inspection_html(inspect_file(inside(workspace, str(path)), max_rows=most), path.name))
-        except UserError as error:
-            parts.append(explain(error))
-    return f'<div class="hearth-look">{"".join(parts)}</div>' if parts else empty("No file was given.")
+def hub_source(names: list[str]) -> Callable[..., list[Item]]:
+    def make(_: Workspace, *values: Any) -> list[Item]:
+        given = dict(zip(names, values, strict=True))
+        name = str(given.pop("name") or "").strip().removeprefix(HUB)
+        if not name:
+            raise BadInput("There is nothing to use.", "No dataset was named.", "Write its id, as in owner/name.")
+        return [{"path": HUB + name, **{option: str(value).strip() for option, value in given.items() if value}}]
+
+    return make
 
 
-def look_again(workspace: Workspace, form: Form) -> str:
-    """What is in the files that the draft lists, for a page that is opened again: their first rows."""
-    listed = [row[0] for row in form.kept(workspace).get("sources", []) if row and row[0]]
-    files = [workspace.root / name for name in listed if not name.startswith(SNAKE_FOLDER)]
-    files = [path for path in files if path.is_file()]
-    return look(workspace, files, ROWS_LOOKED_AT_AGAIN) if files else empty(NOTHING_GIVEN)
+def dataset_source(_: Workspace, reference: str | None) -> list[Item]:
+    """Raises BadInput when none is chosen."""
+    if not reference:
+        raise BadInput("There is nothing to use.", "No dataset was built here yet.", "Build one first.")
+    return [{"path": DATASET + reference}]
 
 
-def with_sources(workspace: Workspace, form: Form, values: tuple[Any, ...], files: list[Path]) -> list[Any]:
-    """The form with `files` added to its sources, kept as a draft; and its YAML."""
-    raw = form.raw(values)
-    rows = [row for row in raw["sources"] or [] if any(cell not in (None, "") for cell in row)]
-    known = {row[0] for row in rows}
-    width = len(next(field for field in form.shown if field.path == "sources").columns)
-    names = [str(path.relative_to(workspace.root)) for path in files]
-    if any(path.stem == PASTED for path in files):  # mended rows stand in for those that were pasted first
-        rows = [row for row in rows if Path(row[0]).stem != PASTED]
-        known = {row[0] for row in rows}
-    raw["sources"] = [*rows, *[[name, *[""] * (width - 1)] for name in names if name not in known]]
-    shown = [raw[path] for path in form.components]
-    form.keep(workspace, shown)
-    return [*shown, form.as_yaml(workspace, shown)]
+def job_source(_: Workspace, job_id: str | None) -> list[Item]:
+    """Raises BadInput when none is chosen."""
+    if not job_id:
+        raise BadInput(
+            "There is nothing to use.", "No teacher has written rows here yet.", "Have one write some under Make rows."
+        )
+    return [{"path": JOB + job_id}]
+
+
+def logged_source(names: list[str]) -> Callable[..., list[Item]]:
+    def make(_: Workspace, *values: Any) -> list[Item]:
+        fields = [each for each in form_fields(InteractionFilter) if each.path in names]
+        given = values_of_raw(fields, dict(zip(names, values, strict=True)))
+        chosen = InteractionFilter.parse(given, "These conditions").model_dump(mode="json", exclude_defaults=True)
+        where = {name: _plain(value) for name, value in chosen.items()}
+        return [{"path": INTERACTIONS, **({"where": where} if where else {})}]
+
+    return make
+
+
+def _plain(value: Any) -> str:
+    """A condition as `where` writes it: YAML in a line."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def version_options(workspace: Workspace) -> list[picks.Option]:
+    """Every version of every dataset, the latest built first."""
+    return [
+        (f"{each.id} · {count(each.train_rows + each.eval_rows, 'row')} · {when(each.built)}", each.id)
+        for each in list_versions(workspace)
+    ]
+
+
+def synthesis_options(workspace: Workspace) -> list[picks.Option]:
+    """Every run in which teachers wrote rows, newest first; a stopped one has those that it came to."""
+    jobs = [(job, job.status().state) for job in workspace.list_jobs("data.synthesise")]
+    ended = [(job, state) for job, state in jobs if not state.active and (job.path / "rows.jsonl").is_file()]
+    return [
+        (f"{job.header['title']} · {when(job.header['created'])} · {STATES[state].lower()}", job.id)
+        for job, state in ended
+    ]

@@ -76,10 +76,12 @@ class Page:
         error: gr.HTML,
         *,
         quiet: bool = False,
+        told: bool = False,
     ) -> Any:
         """Call `handler` on any of `triggers`; what it raises shows in `error`, and the outputs stay as they are.
 
-        `quiet`: without a sign of waiting, for what happens while someone types.
+        `quiet`: without a sign of waiting, for what happens while someone types. `told`: the handler gets what the
+        event itself says after the workspace.
         """
 
         def call(request: gr.Request, *values: Any) -> list[Any]:
@@ -88,9 +90,12 @@ class Page:
             except Exception as problem:  # noqa: BLE001 - the boundary: everything is shown, in words
                 return [*[SKIP for _ in outputs], gr.HTML(value=explain(problem), visible=True)]
 
+        def call_told(event: gr.EventData, request: gr.Request, *values: Any) -> list[Any]:
+            return call(request, event._data, *values)
+
         return gr.on(
             triggers,
-            call,
+            call_told if told else call,
             list(inputs),
             [*outputs, error],
             queue=not quiet,

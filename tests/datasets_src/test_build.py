@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
-from datasets_src import store
+from datasets_src import store, write
 from datasets_src.build import build, run
 from datasets_src.spec import DatasetSpec
 from datasets_src.store import list_versions
@@ -117,7 +117,7 @@ def test_exact_duplicates_are_left_out_and_counted_by_source(
         ("first.jsonl", 230, 30),
         ("second.jsonl", 11, 10),
     ]
-    kept = build_rows([], sources=sources, deduplicate=False)
+    kept = build_rows([], sources=sources, remedies={"exact_duplicate": "keep"})
     assert kept.train_rows + kept.eval_rows == 241
 
 
@@ -163,7 +163,7 @@ def test_contradictions_are_counted_with_the_best_possible_agreement_and_kept(
 
 def test_the_best_agreement_follows_the_most_frequent_answer(build_rows: BuildRows) -> None:
     rows = [{"question": "Best colour?", "answer": colour} for colour in ("red", "red", "red", "blue")]
-    found = build_rows(rows, deduplicate=False, eval_fraction=0).report["contradictions"]
+    found = build_rows(rows, remedies={"exact_duplicate": "keep"}, eval_fraction=0).report["contradictions"]
     assert (found["prompts"], found["rows"], found["best_agreement"]) == (1, 4, 0.75)
 
 
@@ -178,7 +178,7 @@ def test_weights_touch_the_training_part_alone(build_rows: BuildRows, sums: Rows
     of_b = sum(row["source"] == "b.jsonl" for row in plain.train())
     assert sum(source == "b.jsonl" for source, _ in counts) == round(of_b / 2)
     assert not {prompt(row) for row in heavy.train()} & {prompt(row) for row in heavy.eval()}
-    assert any("The weights make" in sentence for sentence in heavy.report["summary"])
+    assert any("Weights and shares make" in sentence for sentence in heavy.report["summary"])
 
 
 def test_every_tag_has_rows_to_judge_by(build_rows: BuildRows, sums: Rows, write_rows: WriteRows) -> None:
@@ -310,8 +310,8 @@ def test_the_card_has_front_matter_and_the_counts(build_rows: BuildRows, sums: R
 def test_lengths_are_in_characters(build_rows: BuildRows) -> None:
     rows = [{"question": f"{n:03}", "answer": "x" * n} for n in range(1, 102)]
     lengths = build_rows(rows).report["characters"]
-    assert lengths["prompt"] == {"shortest": 3, "median": 3, "p95": 3, "longest": 3, "mean": 3.0}
-    assert lengths["answer"] == {"shortest": 1, "median": 51, "p95": 96, "longest": 101, "mean": 51.0}
+    assert lengths["prompt"] == {"shortest": 3, "median": 3, "p95": 3, "p99": 3, "longest": 3, "mean": 3.0}
+    assert lengths["answer"] == {"shortest": 1, "median": 51, "p95": 96, "p99": 100, "longest": 101, "mean": 51.0}
 
 
 def test_without_evaluation_every_row_trains(build_rows: BuildRows, sums: Rows) -> None:
@@ -339,7 +339,7 @@ def test_the_job_names_its_version_records_decisions_and_leaves_report_and_card(
         "value": "question_answer",
         "origin": "the columns question and answer",
     }
-    assert len(resolved["rows.jsonl: sha256"]["value"]) == 64
+    assert len(resolved["rows.jsonl: identity"]["value"]) == 64
     assert [path.name for path in context.artifacts] == ["report.json", "card.md"]
     assert context.status.progress == 1.0
     assert run(context)["new"] is False
@@ -365,7 +365,7 @@ def test_a_build_can_be_stopped_until_it_writes(workspace: Workspace, sums: Rows
     messages: list[str] = []
 
     def stop_after_the_split() -> None:
-        if messages[-1:] == ["Splitting by group"]:
+        if messages[-1:] == ["Comparing rows"]:
             raise Stopped
 
     spec = DatasetSpec.parse({"name": "toy", "sources": [{"path": str(write_rows(sums))}]})
@@ -379,10 +379,10 @@ def test_a_job_on_a_full_disk_fails_with_a_hint(
 ) -> None:
     context = job_context(workspace, {"name": "toy", "sources": [{"path": str(write_rows(sums))}]})
 
-    def disk_is_full(path: Path, _lines: Any) -> None:
+    def disk_is_full(path: Path, _lines: Any, _digest: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device", str(path))
 
-    monkeypatch.setattr(store, "write_lines", disk_is_full)
+    monkeypatch.setattr(write, "write_lines", disk_is_full)
     with pytest.raises(OutOfRoom, match="The disk is full"):
         run(context)
     assert list_versions(workspace) == []

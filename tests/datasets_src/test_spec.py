@@ -12,7 +12,7 @@ from jobs.errors import BadInput
 
 def test_a_spec_needs_no_more_than_a_name_and_a_file() -> None:
     spec = DatasetSpec.parse({"name": "my-data_2", "sources": [{"path": "rows.jsonl"}]})
-    assert (spec.eval_fraction, spec.group_by, spec.on_bad_rows, spec.deduplicate) == (0.1, "prompt", "fail", True)
+    assert (spec.eval_fraction, spec.group_by, spec.on_bad_rows, spec.remedies) == (0.1, "prompt", "fail", {})
     assert spec.sources[0].format == "auto"
 
 

@@ -1,131 +1,107 @@
-"""Groups never leak, the split is stable and stratified, and the draws repeat."""
+"""Rows that belong together stay together, every tag is in both parts, and the draw depends on names alone."""
 
 from __future__ import annotations
 
-import random
-from collections import Counter
-
+import numpy as np
 import pytest
 
-from datasets_src.rows import PreparedRow, prepare
-from datasets_src.split import group_names, sample, seeded_fraction, shuffled, split_groups, weighted
+from datasets_src.hashing import key_of
+from datasets_src.split import Groups, find_groups, split_groups
+from datasets_src.table import ANY_PART, EVAL, NO_TEXT, TRAIN
 from jobs.errors import BadInput
 
 
-def row(prompt: str, answer: str = "a", *, group: str | None = None, number: int = 1) -> PreparedRow:
-    messages = [{"role": "user", "content": prompt}, {"role": "assistant", "content": answer}]
-    return prepare({"messages": messages, "source": "rows.jsonl", "row": number}, 0, group)
+def groups_of(openings: list[str], given: list[str | None] | None = None, clusters: list[int] | None = None) -> Groups:
+    names = sorted({name for name in given or [] if name is not None})
+    numbers = [names.index(name) if name is not None else NO_TEXT for name in given or [None] * len(openings)]
+    keys = np.array([key_of(text) for text in openings], dtype=np.uint64)
+    return find_groups(keys, np.array(numbers, dtype=np.int32), names, np.array(clusters) if clusters else None)
 
 
-def rows(count: int) -> list[PreparedRow]:
-    return [row(f"prompt {number}", number=number) for number in range(1, count + 1)]
+def same(groups: Groups, *rows: int) -> bool:
+    return len({int(groups.of_row[row]) for row in rows}) == 1
 
 
-def test_rows_with_the_same_prompt_are_one_group_whatever_their_spacing_and_system_prompt() -> None:
-    messages = [{"role": "user", "content": "same  prompt\n"}, {"role": "assistant", "content": "b"}]
-    with_system = prepare(
-        {"messages": [{"role": "system", "content": "s"}, *messages], "source": "x", "row": 2}, 0, None
-    )
-    first, second, other = group_names([row("same prompt"), with_system, row("other prompt")])
-    assert first == second != other
+def test_rows_with_the_same_opening_are_one_group() -> None:
+    groups = groups_of(["a", "b", "a"])
+    assert groups.count == 2
+    assert same(groups, 0, 2) and not same(groups, 0, 1)
 
 
-def test_groups_join_by_way_of_other_rows() -> None:
-    chained = [row("p1", group="x"), row("p2", group="x"), row("p2", group="b"), row("p3", group="b"), row("p4")]
-    names = group_names(chained)
-    assert names[:4] == ["b"] * 4
-    assert names[4].startswith("prompt-")
+def test_groups_join_by_way_of_others() -> None:
+    groups = groups_of(["a", "b", "b", "c"], ["x", "x", None, "y"], [0, 1, 2, 0])
+    assert same(groups, 0, 1, 2, 3)
+    assert groups.name(0) == "x"
 
 
-def test_the_name_of_a_group_does_not_depend_on_the_order_of_the_rows() -> None:
-    generator = random.Random(0)
-    all_rows = [
-        row(f"p{generator.randrange(60)}", group=generator.choice([None, f"g{number % 40}"])) for number in range(150)
-    ]
-    names = {id(one): name for one, name in zip(all_rows, group_names(all_rows), strict=True)}
-    for _ in range(5):
-        generator.shuffle(all_rows)
-        assert group_names(all_rows) == [names[id(one)] for one in all_rows]
+def test_a_near_duplicate_cluster_joins_rows_with_different_openings() -> None:
+    groups = groups_of(["a", "b", "c"], clusters=[5, 5, 7])
+    assert same(groups, 0, 1) and not same(groups, 0, 2)
 
 
-def test_the_split_takes_about_the_share_that_was_asked_for() -> None:
-    groups = {f"g{number}" for number in range(5000)}
-    for fraction in (0.05, 0.1, 0.5):
-        share = len(split_groups({"": groups}, fraction, seed=1).eval_groups) / len(groups)
-        assert share == pytest.approx(fraction, abs=0.025)
+def test_a_group_without_a_given_name_is_named_by_its_prompt() -> None:
+    groups = groups_of(["a"])
+    assert groups.name(0) == f"prompt-{key_of('a'):016x}"
 
 
-def test_more_groups_move_no_other_group() -> None:
-    few = {f"g{number}" for number in range(500)}
-    many = few | {f"h{number}" for number in range(5000)}
-    for seed in range(10):
-        before = split_groups({"": few}, 0.1, seed).eval_groups
-        assert split_groups({"": many}, 0.1, seed).eval_groups & few == before
+def no_parts(rows: int) -> np.ndarray:
+    return np.full(rows, ANY_PART, dtype=np.uint8)
 
 
-def test_another_seed_gives_another_split() -> None:
-    groups = {f"g{number}" for number in range(500)}
-    assert split_groups({"": groups}, 0.1, 1).eval_groups != split_groups({"": groups}, 0.1, 2).eval_groups
+def no_tags(rows: int) -> np.ndarray:
+    return np.full(rows, NO_TEXT, dtype=np.int32)
 
 
-def test_every_tag_is_in_both_parts_for_every_seed() -> None:
-    groups_of_tag = {
-        "many": {f"m{number}" for number in range(300)},
-        "few": {"f1", "f2", "f3"},
-        "shared": {"m1", "m2", "f1"},
-    }
-    for seed in range(200):
-        for fraction in (0.01, 0.5):
-            split = split_groups(groups_of_tag, fraction, seed)
-            assert split.one_sided_tags == []
-            for groups in groups_of_tag.values():
-                assert groups & split.eval_groups and groups - split.eval_groups
+def test_about_the_wanted_share_is_drawn_and_another_seed_draws_others() -> None:
+    groups = groups_of([str(number) for number in range(2000)])
+    first, second = (split_groups(groups, no_tags(2000), 0.2, seed, no_parts(2000)).in_eval for seed in (0, 1))
+    assert 340 < first.sum() < 460
+    assert 50 < (first & second).sum() < 120
 
 
-def test_a_tag_with_one_group_is_named_as_one_sided_and_no_part_is_empty() -> None:
-    for seed in range(50):
-        split = split_groups({"a": {"g1"}, "b": {"g2"}}, 0.1, seed)
-        assert len(split.eval_groups) == 1
-        assert split.one_sided_tags == ["a", "b"]
+def test_rows_added_later_move_no_group() -> None:
+    few, many = (groups_of([str(number) for number in range(count)]) for count in (100, 300))
+    drawn = [split_groups(each, no_tags(len(each.of_row)), 0.3, 0, no_parts(len(each.of_row))) for each in (few, many)]
+    before = {few.name(group) for group in np.flatnonzero(drawn[0].in_eval)}
+    after = {many.name(group) for group in np.flatnonzero(drawn[1].in_eval)}
+    assert before == after & {few.name(group) for group in range(few.count)}
 
 
-def test_one_group_cannot_be_split_and_the_error_counts() -> None:
-    with pytest.raises(BadInput, match="only 1 group") as error:
-        split_groups({"": {"g"}}, 0.1, 0)
-    assert "eval_fraction to 0" in error.value.fix
-    assert split_groups({"": {"g"}}, 0.0, 0).eval_groups == set()
+def test_every_tag_with_two_groups_is_in_both_parts() -> None:
+    groups = groups_of([str(number) for number in range(100)])
+    tags = np.array([0] * 96 + [1] * 2 + [2] * 2, dtype=np.int32)
+    for seed in range(20):
+        split = split_groups(groups, tags, 0.05, seed, no_parts(100))
+        in_eval = split.in_eval[groups.of_row]
+        for tag in (0, 1, 2):
+            assert 0 < in_eval[tags == tag].sum() < (tags == tag).sum()
+        assert split.one_sided_tags == []
 
 
-def test_a_sample_is_spread_over_the_file_and_repeats() -> None:
-    chosen = sample(rows(1000), 100, seed=3)
-    numbers = [one.number for one in chosen]
-    assert len(numbers) == 100 and numbers == sorted(numbers)
-    assert 20 < sum(number > 500 for number in numbers) < 80
-    assert [one.number for one in sample(iter(rows(1000)), 100, seed=3)] == numbers
-    assert [one.number for one in sample(rows(1000), 100, seed=4)] != numbers
-    assert len(sample(rows(5), 100, seed=3)) == 5
+def test_a_tag_with_a_single_group_is_named() -> None:
+    groups = groups_of([*(str(number) for number in range(20)), "only"])
+    tags = np.array([0] * 20 + [1], dtype=np.int32)
+    assert split_groups(groups, tags, 0.3, 0, no_parts(21)).one_sided_tags == [1]
 
 
-def test_one_choice_says_nothing_about_another() -> None:
-    sampled = {one.number for one in sample(rows(1000), 100, seed=0)}
-    weighed = {one.number for one, _ in weighted(rows(1000), 0.1, seed=0)}
-    assert len(sampled & weighed) < 30
-    places = [seeded_fraction(0, "split", b"%d" % number) for number in range(1000)]
-    assert sum(places) / len(places) == pytest.approx(0.5, abs=0.05)
+def test_one_group_cannot_be_split() -> None:
+    with pytest.raises(BadInput, match="only 1 group"):
+        split_groups(groups_of(["a", "a"]), no_tags(2), 0.1, 0, no_parts(2))
 
 
-@pytest.mark.parametrize(("weight", "lines"), [(1.0, 40), (2.0, 80), (2.5, 100), (0.5, 20), (0.001, 1), (0.026, 1)])
-def test_a_weight_gives_exactly_that_many_lines(weight: float, lines: int) -> None:
-    copies = weighted(rows(40), weight, seed=0)
-    assert len(copies) == lines
-    counts = Counter(one.number for one, _ in copies)
-    assert max(counts.values()) - min(counts.values()) <= 1
-    assert len({(one.number, copy) for one, copy in copies}) == lines
+def test_no_evaluation_is_drawn_where_none_is_wanted() -> None:
+    assert not split_groups(groups_of(["a", "b"]), no_tags(2), 0, 0, no_parts(2)).in_eval.any()
 
 
-def test_the_order_is_shuffled_and_does_not_depend_on_the_order_before() -> None:
-    copies = weighted(rows(100), 2.0, seed=0)
-    order = [one.number for one in shuffled(copies, seed=0)]
-    assert order != [one.number for one, _ in copies]
-    assert [one.number for one in shuffled(copies[::-1], seed=0)] == order
-    assert [one.number for one in shuffled(copies, seed=1)] != order
+def test_given_parts_are_respected_and_the_rest_is_drawn() -> None:
+    groups = groups_of([str(number) for number in range(300)])
+    parts = np.array([EVAL] * 10 + [TRAIN] * 90 + [ANY_PART] * 200, dtype=np.uint8)
+    in_eval = split_groups(groups, no_tags(300), 0.2, 0, parts).in_eval[groups.of_row]
+    assert in_eval[:10].all() and not in_eval[10:100].any()
+    assert 20 < in_eval[100:].sum() < 60
+
+
+def test_rows_that_share_a_group_with_a_given_evaluation_row_follow_it() -> None:
+    groups = groups_of(["a", "a", "b", "c"])
+    in_eval = split_groups(groups, no_tags(4), 0, 0, np.array([EVAL, ANY_PART, ANY_PART, ANY_PART], dtype=np.uint8))
+    assert in_eval.in_eval[groups.of_row].tolist() == [True, True, False, False]

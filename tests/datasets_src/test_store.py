@@ -9,12 +9,14 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from datasets_src import store
+from datasets_src import store, write
 from datasets_src.store import list_versions, open_version
 from jobs.errors import BadInput, Missing, OutOfRoom
 from jobs.workspace import Workspace
@@ -29,7 +31,7 @@ def snapshot(folder: Path) -> dict[str, tuple[int, bytes]]:
 def test_a_version_holds_exactly_these_files(build_rows: BuildRows, sums: Rows, workspace: Workspace) -> None:
     version = build_rows(sums)
     names = {path.name for path in version.folder.iterdir()}
-    assert names == {"train.jsonl", "eval.jsonl", "report.json", "card.md", "spec.yaml", "manifest.json"}
+    assert names == {*store.FILES, "manifest.json"}
     assert version.folder == workspace.datasets / "toy" / version.version
     assert len(version.version) == 12
     assert (len(version.train()), len(version.eval())) == (version.train_rows, version.eval_rows)
@@ -83,7 +85,7 @@ def test_an_empty_workspace_has_no_versions(workspace: Workspace) -> None:
 def test_a_version_that_lacks_a_file_or_part_of_it_is_not_listed(
     name: str, build_rows: BuildRows, sums: Rows, workspace: Workspace
 ) -> None:
-    damaged = build_rows(sums)
+    damaged = build_rows([*sums, sums[0]])  # the copy is left out, so that every file holds something
     whole = build_rows(sums[:150])
     content = (damaged.folder / name).read_bytes()
     (damaged.folder / name).write_bytes(content[:-5])
@@ -109,13 +111,13 @@ def test_a_full_disk_leaves_earlier_versions_and_nothing_else(
 ) -> None:
     earlier = build_rows(sums)
     before = snapshot(earlier.folder)
-    whole_write = store.write_lines
+    whole_write = write.write_lines
 
-    def fills_the_disk(path: Path, lines: Iterable[bytes]) -> None:
-        whole_write(path, list(lines)[:3])
+    def fills_the_disk(path: Path, lines: Iterator[bytes], digest: Any) -> None:
+        whole_write(path, islice(lines, 3), digest)
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
-    monkeypatch.setattr(store, "write_lines", fills_the_disk)
+    monkeypatch.setattr(write, "write_lines", fills_the_disk)
     with pytest.raises(OutOfRoom, match=r"train\.jsonl") as error:
         build_rows(sums[:100])
     assert "Free some space" in error.value.fix
@@ -137,7 +139,7 @@ def test_too_little_room_is_seen_before_anything_is_written(
 KILLED_BUILD = """
 import os, signal, sys
 from pathlib import Path
-from datasets_src import store
+from datasets_src import store, write
 from datasets_src.build import build
 from datasets_src.spec import DatasetSpec
 from jobs.workspace import Workspace
@@ -150,7 +152,7 @@ build(DatasetSpec.parse({"name": "toy", "sources": [{"path": sys.argv[1]}]}), Wo
 """
 
 
-@pytest.mark.parametrize("moment", ["write_lines", "write_text", "publish_folder"])
+@pytest.mark.parametrize("moment", ["write_description", "write_json", "publish_folder"])
 def test_a_build_killed_in_the_middle_leaves_no_version_and_the_next_build_clears_up(
     moment: str, build_rows: BuildRows, sums: Rows, workspace: Workspace, tmp_path: Path
 ) -> None:

@@ -24,7 +24,7 @@ SPECS: list[tuple[type[Spec], dict[str, Any]]] = [
             ],
             "eval_fraction": 0.2,
             "system_prompt": "Be brief.\nAnswer in one word.",
-            "deduplicate": False,
+            "near_duplicates": 0.9,
         },
     ),
     (

@@ -5,11 +5,11 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
-from jobs.errors import UserError
+from jobs.errors import BadInput, UserError
 from jobs.files import publish_folder
 from jobs.workspace import Workspace, cache_folder
 from models.chat_template import ChatTokenizer
-from models.download import cached_snapshot
+from models.download import cached_snapshot, download_tokenizer
 from models.embedded import HUB_ID, NAME, wheel_weights, write_tokenizer
 from models.reference import ModelRef
 
@@ -29,6 +29,26 @@ def local_folder(text: str, workspace: Workspace) -> Path | None:
     if ref.kind == "local":
         return Path(ref.target)
     return cached_snapshot(ref.target) if ref.kind == "hub" else None
+
+
+def tokenizer_folder(text: str, workspace: Workspace) -> Path:
+    """The folder of a model's tokenizer and chat template; from the Hub these files alone are fetched.
+
+    Raises BadInput for a text that names no such model, Missing where its files can't be had.
+    """
+    ref = ModelRef.parse(text)
+    folder = local_folder(text, workspace)
+    if folder is None and ref.kind == "embedded":
+        folder = _embedded_tokenizer(workspace)
+    if folder is None and ref.kind == "hub":
+        folder = download_tokenizer(ref.target)
+    if folder is None:
+        raise BadInput(
+            f"'{text}' has no tokenizer that lengths could be counted with.",
+            "They are counted by the files of a model for training.",
+            "Name a Hub id, a model's folder, a training job, or `embedded`.",
+        )
+    return folder
 
 
 def local_tokenizer(text: str, workspace: Workspace) -> ChatTokenizer | None:

@@ -1,0 +1,115 @@
+"""Hearth from a terminal: everything the page does. Progress and messages go to stderr, the result to stdout.
+
+Exit status: 0 done, 1 the job failed, 2 bad input or something missing, 130 stopped.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from cli.data import data_app
+from cli.jobs import jobs_app
+from cli.shared import ANY_OPTION, DetachOption, JsonOption, WorkspaceOption, console, open_workspace, run_job, show
+from jobs.arguments import spec_values
+from jobs.errors import BadInput, Missing, UserError, disk_full
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None, help=__doc__
+)
+app.add_typer(data_app, name="data")
+app.add_typer(jobs_app, name="jobs")
+
+
+@app.command()
+def demo(
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+    rows: Annotated[int, typer.Option(min=50, help="Snake rows per teacher.")] = 1500,
+) -> None:
+    """The whole path on the embedded model: Snake rows from four teachers → training → verdict → GGUF → check."""
+    from recipes.snake.demo import Demo
+
+    result = Demo(open_workspace(workspace), rows, console).run()
+    show(result.as_json(), as_json, result.as_text())
+    raise typer.Exit(result.exit_status)
+
+
+@app.command(context_settings=ANY_OPTION)
+def train(
+    context: typer.Context,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+    detach: DetachOption = False,
+) -> None:
+    """Train: [SPEC.yaml] and any option by its dotted name, such as --model M --data D --method.rank 8."""
+    from datasets_src.store import open_version
+    from models.reference import require_usable
+    from trainer.spec import TrainSpec
+
+    parsed = TrainSpec.parse(*spec_values(context.args))
+    require_usable(parsed.model, open_workspace(workspace))
+    open_version(open_workspace(workspace), parsed.data)
+    run_job(open_workspace(workspace), "train", parsed.model_dump(mode="json"), parsed.title, as_json, detach)
+
+
+@app.command(context_settings=ANY_OPTION)
+def evaluate(
+    context: typer.Context,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+    detach: DetachOption = False,
+) -> None:
+    """Compare models on held-out rows: [SPEC.yaml] --models '[embedded, job:ID]' --data D --task T."""
+    from datasets_src.store import open_version
+    from evaluation.spec import EvaluateSpec
+    from models.reference import require_usable
+
+    parsed = EvaluateSpec.parse(*spec_values(context.args))
+    open_version(open_workspace(workspace), parsed.data)
+    for model in parsed.models:
+        require_usable(model, open_workspace(workspace))
+    title = f"{parsed.data.split('@')[0]}: {len(parsed.models)} models"
+    run_job(open_workspace(workspace), "evaluate", parsed.model_dump(mode="json"), title, as_json, detach)
+
+
+@app.command(context_settings=ANY_OPTION)
+def export(
+    context: typer.Context,
+    job: Annotated[str, typer.Argument(help="A training job's id, or an ExportSpec as YAML.")],
+    to: Annotated[str | None, typer.Option(help="adapter, merged, gguf; several with commas.")] = None,
+    quant: Annotated[str | None, typer.Option(help="f16, q8_0, q4_k_m; several with commas.")] = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+    detach: DetachOption = False,
+) -> None:
+    """Make files for Ollama and others from a training job, and check that they behave as the model did."""
+    from export.spec import ExportSpec
+
+    place = open_workspace(workspace)
+    from_file = job.endswith((".yaml", ".yml"))
+    values, where = spec_values([job, *context.args] if from_file else ["--job", job, *context.args])
+    for name, text in (("to", to), ("quantisations", quant)):
+        if text:
+            values[name] = [part.strip() for part in text.split(",")]
+    parsed = ExportSpec.parse(values, where)
+    trained = place.job(parsed.job)
+    spec = {**parsed.model_dump(mode="json"), "job": trained.id}
+    run_job(place, "export", spec, trained.header["title"], as_json, detach)
+
+
+def main() -> None:
+    """The boundary: what the user can mend becomes a message, anything else keeps its traceback."""
+    try:
+        app()
+    except UserError as error:
+        print(f"{error}", file=sys.stderr)
+        sys.exit(2 if isinstance(error, BadInput | Missing) else 1)
+    except OSError as error:
+        full = disk_full(error, "the workspace")
+        if full is None:
+            raise
+        print(full, file=sys.stderr)
+        sys.exit(1)

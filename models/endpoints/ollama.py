@@ -1,0 +1,95 @@
+"""Ollama's own chat API, which takes a JSON schema and a context length (https://docs.ollama.com/api/chat)."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any
+from urllib.parse import urlsplit
+
+from models.endpoints.client import Answer, ChatOptions, EndpointFailure, FailureKind, Message, Piece, whole_characters
+from models.endpoints.transport import Access, Transport, json_object
+
+PATH = "/api/chat"
+PORT = 11434
+
+
+def ollama_address() -> str:
+    """Where Ollama is: `OLLAMA_HOST`, which may lack scheme or port as Ollama allows, else this machine."""
+    given = os.environ.get("OLLAMA_HOST", "").strip().rstrip("/") or "127.0.0.1"
+    parts = urlsplit(given if "://" in given else f"http://{given}")
+    host = parts.hostname or "127.0.0.1"
+    # A server told to listen everywhere is asked here.
+    host = "127.0.0.1" if host in ("0.0.0.0", "::") else host
+    shown = f"[{host}]" if ":" in host else host
+    port = parts.port or (443 if parts.scheme == "https" else PORT if "://" not in given else 80)
+    return f"{parts.scheme}://{shown}:{port}"
+
+
+class Ollama:
+    """A ChatClient for a model of an Ollama server. `context_length` is in tokens: Ollama silently cuts off more."""
+
+    def __init__(self, access: Access, context_length: int | None = None) -> None:
+        self._transport = Transport(Access(access.address.rstrip("/"), access.model, access.key_variable))
+        self._model = access.model
+        self._context_length = context_length
+
+    async def complete(self, messages: list[Message], options: ChatOptions) -> Answer:
+        started = time.monotonic()
+        body = {"stream": False, **self._body(messages, options)}
+        value = await self._transport.post(PATH, body, options.timeout_seconds)
+        if not value.get("done"):
+            raise EndpointFailure(FailureKind.NOT_THE_API, f"the answer is not done but: {', '.join(value)}")
+        return _answer(_text(value), value, started)
+
+    async def stream(self, messages: list[Message], options: ChatOptions) -> AsyncGenerator[Piece]:
+        started = time.monotonic()
+        body = {"stream": True, **self._body(messages, options)}
+        parts: list[str] = []
+        async with aclosing(self._transport.post_for_lines(PATH, body, options.timeout_seconds)) as lines:
+            async for line in lines:
+                value = json_object(line)
+                text = _text(value)
+                if text:
+                    parts.append(text)
+                    yield Piece(text)
+                if value.get("done"):
+                    yield Piece("", _answer("".join(parts), value, started))
+                    return
+        raise EndpointFailure(FailureKind.BROKEN_OFF, "the stream ended before the answer did")
+
+    async def close(self) -> None:
+        await self._transport.close()
+
+    def _body(self, messages: list[Message], options: ChatOptions) -> dict[str, Any]:
+        settings = {
+            "temperature": options.temperature,
+            "num_predict": options.max_tokens,
+            "seed": options.seed,
+            "num_ctx": self._context_length,
+        }
+        body: dict[str, Any] = {
+            "model": self._model,
+            "messages": messages,
+            "options": {name: value for name, value in settings.items() if value is not None},
+        }
+        if options.schema is not None:
+            body["format"] = dict(options.schema)
+        return {**body, **options.extra}
+
+
+def _text(value: dict[str, Any]) -> str:
+    message = value.get("message")
+    return str(message.get("content") or "") if isinstance(message, dict) else ""
+
+
+def _answer(text: str, last: dict[str, Any], started: float) -> Answer:
+    return Answer(
+        text=whole_characters(text),
+        finish_reason=last.get("done_reason"),
+        tokens_in=last.get("prompt_eval_count"),
+        tokens_out=last.get("eval_count"),
+        seconds=time.monotonic() - started,
+    )

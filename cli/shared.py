@@ -60,9 +60,19 @@ def report(job: JobDirectory, as_json: bool) -> None:
     if status.state is State.FAILED:
         summary |= {"error": status.error, "hint": status.hint}
         console.print(f"[red]Failed:[/red] {status.error}\n  do:  {status.hint}\n  log: {job.log_path}")
-    shown = [f"  {name}: {value}" for name, value in figures.items() if not isinstance(value, dict | list)]
+    shown = [line for name, value in figures.items() for line in _lines(name, value)]
     show(summary, as_json, "\n".join([f"{job.id}: {status.message or status.state}", *shown, str(job.path)]))
     if status.state is State.STOPPED:
         raise typer.Exit(130)
     if status.state in (State.FAILED, State.LOST):
         raise typer.Exit(2 if status.error_kind in (BadInput.kind, Missing.kind) else 1)
+
+
+def _lines(name: str, value: Any) -> list[str]:
+    """A figure as lines: sentences each on its own, counts by name side by side; what is deeper stays in --json."""
+    if isinstance(value, list):
+        return [f"  - {each}" for each in value if isinstance(each, str)]
+    if isinstance(value, dict):
+        plain = [f"{key} {each:,}" for key, each in value.items() if isinstance(each, int)]
+        return [f"  {name}: {', '.join(plain)}"] if plain else []
+    return [f"  {name}: {value}"]

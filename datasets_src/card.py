@@ -8,7 +8,8 @@ import orjson
 import yaml
 
 from datasets_src.between import shorten
-from datasets_src.rows import conversation_of
+from datasets_src.checks import Remedy
+from datasets_src.rows import Kind, conversation_of
 
 SIZES = (
     (1_000, "n<1K"),
@@ -19,6 +20,17 @@ SIZES = (
 )
 
 
+KIND_TAGS: dict[Kind, str] = {
+    "conversation": "conversational",
+    "preference": "preference",
+    "unpaired": "unpaired-preference",
+    "text": "text",
+}
+DONE: dict[Remedy, str] = {"fix": "mended", "drop": "left out", "keep": "kept", "stop": "left out"}
+# With more, the text isn't in these languages: single rows were taken for others.
+MOST_LANGUAGES = 5
+
+
 def make_card(report: dict[str, Any], version: str, example: bytes) -> str:
     """The card of a version. `example` is one line of its training part."""
     sections = [
@@ -26,6 +38,7 @@ def make_card(report: dict[str, Any], version: str, example: bytes) -> str:
         f"# {report['name']}\n\nVersion `{version}`.\n\n" + _bullets(report["summary"]),
         "## Where the rows come from\n\n" + _sources_table(report["sources"]),
         "## An example\n\n" + _example(example),
+        "## What was checked\n\n" + _checks(report["checks"]),
         "## How it was made\n\n" + _making(report),
     ]
     if report["tags"]:
@@ -44,9 +57,11 @@ def _front_matter(report: dict[str, Any]) -> str:
         "pretty_name": report["name"],
         "task_categories": ["text-generation"],
         "size_categories": [next((size for limit, size in SIZES if rows < limit), "n>10M")],
-        "tags": ["hearth", "conversational"],
+        "tags": ["hearth", KIND_TAGS[report["kind"]]],
         "configs": [{"config_name": "default", "data_files": files}],
     }
+    if report["languages"]:
+        values["language"] = list(report["languages"])[:MOST_LANGUAGES]
     return f"---\n{yaml.safe_dump(values, sort_keys=False, allow_unicode=True)}---"
 
 
@@ -72,13 +87,23 @@ def _example(line: bytes) -> str:
 def _making(report: dict[str, Any]) -> str:
     return _bullets(
         [
-            "Rows were read, converted to messages, checked, freed of exact duplicates, grouped, split by group, and "
-            "only then weighted; weights touch the training part alone.",
+            "Rows were read, converted, checked, freed of duplicates, grouped, split by group, and only then weighted; "
+            "weights touch the training part alone.",
             f"Grouped by: {report['groups']['grouped_by']}. Seed: {report['seed']}.",
-            "`spec.yaml` makes the same version again from the same files; `report.json` holds all figures.",
-            "Not checked: near-duplicates that differ in a word, private data, and whether answers are right.",
+            *(f"{source['source']}: {source['identity']}" for source in report["sources"]),
+            "`spec.yaml` makes the same version again from the same sources; `report.json` holds all figures.",
+            "Not checked: whether answers are right.",
         ]
     )
+
+
+def _checks(checks: list[dict[str, Any]]) -> str:
+    """The checks that found something with what was done, and the names of the others."""
+    found = [check for check in checks if check["count"]]
+    others = ", ".join(check["title"].lower() for check in checks if not check["count"])
+    rows = [[check["title"], check["count"], DONE[check["remedy"]]] for check in found]
+    table = _table(("found", "rows", "what was done"), rows) + "\n\n" if rows else ""
+    return f"{table}Looked for and not found: {others}."
 
 
 def _bullets(lines: list[str]) -> str:

@@ -44,20 +44,7 @@ class Watch:
 
 
 def remedies_of(spec: DatasetSpec) -> dict[str, Remedy]:
-    """The remedy in effect for every check. Raises BadInput for names and remedies that there are not."""
-    problems = []
-    known = {check.name: check for check in CHECKS}
-    for name, wanted in spec.remedies.items():
-        if name not in known:
-            problems.append(f"`{name}` is no check")
-        elif wanted not in known[name].remedies:
-            problems.append(f"`{name}` can't be `{wanted}`; possible: {', '.join(known[name].remedies)}")
-    if problems:
-        raise BadInput(
-            f"`remedies`: {'; '.join(problems)}.",
-            "A remedy says what happens to the rows that a check finds.",
-            f"The checks are {', '.join(known)}.",
-        )
+    """The remedy in effect for every check."""
     skip = spec.on_bad_rows == "skip"
     defaults: dict[str, Remedy] = {
         check.name: "drop" if check.default == "stop" and skip else check.default for check in CHECKS

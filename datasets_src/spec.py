@@ -5,6 +5,7 @@ The form, the command line, the YAML file and the options' documentation are der
 
 from __future__ import annotations
 
+import difflib
 import re
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -263,6 +264,24 @@ class DatasetSpec(Spec):
         if not NAME_PATTERN.fullmatch(name):
             raise ValueError("use 1 to 64 lower-case letters, digits, - and _, beginning with a letter or a digit")
         return name
+
+    @field_validator("remedies")
+    @classmethod
+    def _known_remedies(cls, remedies: dict[str, str]) -> dict[str, str]:
+        from datasets_src.checks import CHECKS
+
+        known = {check.name: check for check in CHECKS}
+        problems = []
+        for name, wanted in remedies.items():
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"
+            if name not in known:
+                problems.append(f"`{name}` is no check ({hint})")
+            elif wanted not in known[name].remedies:
+                problems.append(f"`{name}` can't be `{wanted}`; possible: {', '.join(known[name].remedies)}")
+        if problems:
+            raise ValueError("; ".join(problems))
+        return remedies
 
     @field_validator("shares")
     @classmethod

@@ -17,6 +17,7 @@ class Kind:
 KINDS: dict[str, Kind] = {
     "data.build": Kind("datasets_src.build:run", heavy=False, label="Build dataset"),
     "data.check": Kind("datasets_src.build:run_check", heavy=False, label="Check rows"),
+    "data.synthesise": Kind("datasets_src.synthesis.job:run", heavy=False, label="Write rows"),
     "train": Kind("trainer.job:run", heavy=True, label="Train"),
     "evaluate": Kind("evaluation.job:run", heavy=True, label="Evaluate"),
     "chat": Kind("evaluation.chat:run", heavy=True, label="Chat side by side"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 from typing import Any
 
@@ -25,28 +26,21 @@ TITLES = {
     "duplicates": "Duplicates",
     "answers": "Answers",
 }
-UNITS = {"context_length": " tokens", "epochs": " passes", "evaluation": " points"}
 
 
 def advice_html(advice: list[dict[str, Any]]) -> str:
     """What to set, then what to beware of, each with its reason."""
     lines = "".join(
         f'<tr class="{"warned" if each["warning"] else ""}"><th>{TITLES[each["topic"]]}</th>'
-        f"<td><b>{escape(_value(each))}</b> {escape(each['sentence'])}</td></tr>"
+        f"<td>{with_code(each['sentence'])}</td></tr>"
         for each in advice
     )
     return f'<div class="hearth-advice"><table>{lines}</table></div>' if lines else ""
 
 
-def _value(advice: dict[str, Any]) -> str:
-    value = advice["value"]
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        return f"{value}."
-    unit = UNITS.get(advice["topic"], "")
-    unit = unit.removesuffix("es") if value == 1 else unit
-    return f"{value:,g}{unit}." if value >= 0.01 else f"{value:g}."
+def with_code(sentence: str) -> str:
+    """A sentence as HTML, what stands between backticks as code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(sentence))
 
 
 def settings_advised(advice: list[dict[str, Any]]) -> dict[str, Any]:

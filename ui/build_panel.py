@@ -43,16 +43,18 @@ class BuildPanel:
 
 def lay_out(go_on: Any) -> BuildPanel:
     """Draw the step here. `go_on`: the button that leads to the next tab."""
-    panel = job_panel.lay_out(TAB, "data.build", NOTHING)
-    decide = gr.Button("See these rows and decide", visible=False, variant="primary", elem_id="decide")
+    panel = job_panel.lay_out(TAB, "data.build", NOTHING, details=False)
+    decide = gr.Button("See these rows and decide what happens to them", visible=False, variant="primary", elem_id="decide")
     go_on.render()
     report = gr.HTML("", elem_id="dataset")
     advice = gr.HTML("", elem_id="advice")
-    take = gr.Button("Use this advice for the training", visible=False, size="sm", elem_id="take-advice")
+    with gr.Row(elem_classes="hearth-buttons"):
+        take = gr.Button("Use this advice for the training", visible=False, size="sm", elem_id="take-advice")
     taken = gr.HTML("")
     error = gr.HTML(visible=False)
     with gr.Accordion("What the checks found, and what was done", open=False, visible=False) as found:
         cards = lay_out_cards(panel, "report.json", "build-health")
+    job_panel.lay_out_details(panel)
     return BuildPanel(panel, decide, report, advice, take, taken, error, found, cards)
 
 

@@ -31,7 +31,7 @@ class Click:
 
 def acting_html(value: str = "", **options: Any) -> gr.HTML:
     """A component whose HTML may hold buttons made by `button`."""
-    return gr.HTML(value, js_on_load=LISTEN, **options)
+    return gr.HTML(value, js_on_load=LISTEN, apply_default_css=False, **options)
 
 
 def button(action: str, about: str, words: str, *, pressed: bool | None = None, label: str = "") -> str:

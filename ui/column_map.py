@@ -10,25 +10,26 @@ import gradio as gr
 
 from datasets_src.formats import COMMON_COLUMNS, FORMATS
 from datasets_src.inspect import Inspection
-from datasets_src.spec import MAPPABLE, FormatName
+from datasets_src.spec import FormatName
 
 NOT_HERE = "(not in this file)"
 # What is asked for while no format is known: most rows have a question and an answer, whatever they call them.
 USUAL = ("prompt", "completion")
+# In the order in which they are asked for: what is asked, what is answered, what stands beside it.
 MEANINGS = {
     "messages": "all turns, as a list",
     "conversations": "all turns, as a list",
-    "instruction": "what is asked",
-    "input": "what the question is about",
-    "output": "the answer",
     "prompt": "what is asked",
-    "completion": "the answer",
+    "instruction": "what is asked",
     "question": "what is asked",
+    "completion": "the answer",
+    "output": "the answer",
     "answer": "the answer",
     "chosen": "the better answer",
     "rejected": "the worse answer",
     "label": "whether the answer is good",
     "text": "plain text",
+    "input": "what it is about, or asked",
     "system": "a system prompt",
     "history": "earlier turns",
     "tools": "the tools that may be called",
@@ -82,11 +83,11 @@ def lay_out(tab: str) -> dict[str, Any]:
     """Draw a list of columns for every name, hidden."""
     components = {}
     with gr.Row(equal_height=False):
-        for name in MAPPABLE:
+        for name, meaning in MEANINGS.items():
             components[name] = gr.Dropdown(
                 [],
                 label=name,
-                info=MEANINGS[name],
+                info=meaning,
                 allow_custom_value=True,
                 interactive=True,
                 visible=False,
@@ -99,11 +100,11 @@ def lay_out(tab: str) -> dict[str, Any]:
 def show(known: Known | None) -> list[Any]:
     """A value for each list of columns, in the order of `lay_out`."""
     if known is None:
-        return [gr.update(visible=False) for _ in MAPPABLE]
+        return [gr.update(visible=False) for _ in MEANINGS]
     names = names_to_map(known)
     return [
         gr.update(choices=options(known, name), value=column_of(known, name), visible=True)
         if name in names
         else gr.update(visible=False)
-        for name in MAPPABLE
+        for name in MEANINGS
     ]

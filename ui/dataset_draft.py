@@ -12,6 +12,8 @@ from jobs.errors import BadInput
 from jobs.spec import read_yaml
 from jobs.workspace import Workspace
 from recipes.snake import pipeline
+from ui import demo
+from ui import form as forms
 from ui.drafts import read_draft, save_draft
 from ui.edits import edits_of
 from ui.fields import to_raw
@@ -88,6 +90,19 @@ def take_rows(workspace: Workspace, values: Values) -> None:
     save_draft(workspace, TAB, edits=values["edits"] or None, undone_edits=None)
 
 
+def lay_out_form() -> Form:
+    """Draw the form of the options here; sources and edits are shown elsewhere."""
+    return forms.lay_out(
+        DatasetSpec,
+        TAB,
+        "python cli.py data build spec.yaml",
+        hide=(SOURCES, "edits"),
+        complete=with_rows,
+        take=take_rows,
+        base=base_values,
+    )
+
+
 def checked_spec(settings: Settings, workspace: Workspace, form: Form, values: tuple[Any, ...]) -> DatasetSpec:
     """The spec on screen, its files inside the workspace and nothing in it that this page may not use.
 
@@ -115,6 +130,8 @@ def check_source(settings: Settings, workspace: Workspace, source: SourceSpec) -
     if source.is_file:
         inside(workspace, str(source.path))
         return
+    if source.text is not None:
+        demo.check_small(settings, "Characters of pasted rows", len(source.text), demo.LARGEST_UPLOAD)
     own = source.path is None or source.path == INTERACTIONS or source.path.startswith((DATASET, JOB))
     if settings.demo and not own:
         raise BadInput(

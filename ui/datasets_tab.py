@@ -6,12 +6,12 @@ The two buttons that start the work stand above all steps; each leads to the ste
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
 
-from datasets_src.spec import DatasetSpec
 from jobs.directory import JobDirectory
 from jobs.errors import Missing
 from jobs.workspace import Workspace
@@ -34,11 +34,9 @@ from ui.dataset_draft import (
     SNAKE_FOLDER,
     SNAKE_SPEC,
     TAB,
-    base_values,
     checked_spec,
     chosen_source,
-    take_rows,
-    with_rows,
+    lay_out_form,
 )
 from ui.drafts import read_draft, save_draft
 from ui.form import Beside
@@ -57,7 +55,7 @@ STEPS = {
     "build": "Build",
     "versions": "Versions",
 }
-TEACHERS_PLAY = "The four teachers play Snake and write their rows: about 5 seconds …"
+TEACHERS_PLAY = "The four teachers play Snake and write their rows: {:.0%}, a few seconds in all …"
 
 
 @dataclass(frozen=True)
@@ -108,7 +106,7 @@ def lay_out(page: Page, go_on: Any) -> None:
         check = gr.Button("Check rows", elem_id="check", min_width=150)
         build = gr.Button("Build dataset", variant="primary", elem_id="build", min_width=150)
     error = gr.HTML(visible=False)
-    tabs = gr.Tabs(selected="sources", elem_id="steps", render=False)
+    tabs = gr.Tabs(selected="sources", elem_id="steps", overflow_behavior="wrap", render=False)
     steps = Steps(tabs, {}, gr.Textbox("", visible=False))
     tabs.render()
     with tabs:
@@ -153,15 +151,7 @@ def _lay_out_sources(page: Page, error: gr.HTML) -> tuple[sources_panel.SourcesP
         with gr.Column(scale=6, min_width=320):
             sources = sources_panel.lay_out(page)
         with gr.Column(scale=5, min_width=320):
-            form = forms.lay_out(
-                DatasetSpec,
-                TAB,
-                "python cli.py data build spec.yaml",
-                hide=("sources", "edits"),
-                complete=with_rows,
-                take=take_rows,
-                base=base_values,
-            )
+            form = lay_out_form()
             forms.lay_out_yaml(page, form, error, Beside(sources.show, sources.outputs))
     return sources, form
 
@@ -180,8 +170,8 @@ def _wire_buttons(page: Page, parts: Parts, steps: Steps, check: Any, build: Any
             spec = checked_spec(page.settings, workspace, form, values)
             opened = steps.go(workspace, step)
             if chosen_source(workspace) == SNAKE and not snake_rows_are_there(workspace):
-                yield [*panel.says(TEACHERS_PLAY), *opened]
-                pipeline.write_rows(workspace)
+                for said in write_snake_rows(workspace):
+                    yield [*panel.says(said), *opened]
             if panel.kind == "data.build":
                 forget(workspace, "training", "data")
             forget(workspace, TAB, rows_choice.KEY)
@@ -273,6 +263,17 @@ def _wire_steps(page: Page, steps: Steps, error: gr.HTML) -> None:
     page.load(open_last, steps.outputs)
     for name, part in steps.parts.items():
         page.on(part.select, opener(name), [steps.opened], [steps.opened], error, quiet=True)
+
+
+def write_snake_rows(workspace: Workspace) -> Iterator[str]:
+    """Have the teachers play; meanwhile, how far they are."""
+    done = [0.0]
+    with ThreadPoolExecutor(1) as pool:
+        playing = pool.submit(pipeline.write_rows, workspace, progress=lambda fraction, _: done.append(fraction))
+        while not playing.done():
+            yield TEACHERS_PLAY.format(done[-1])
+            wait([playing], timeout=0.5)
+        playing.result()
 
 
 def snake_rows_are_there(workspace: Workspace) -> bool:

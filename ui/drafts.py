@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from threading import Lock
 from typing import Any
 
 from jobs.files import read_json, write_json
 from jobs.workspace import Workspace
+
+# A click comes while what was typed just before is still being kept: neither may write what the other has not read.
+_SAVING = Lock()
 
 
 def read_draft(workspace: Workspace, tab: str) -> dict[str, Any]:
@@ -19,7 +23,8 @@ def read_draft(workspace: Workspace, tab: str) -> dict[str, Any]:
 
 def save_draft(workspace: Workspace, tab: str, /, **changes: Any) -> None:
     """Keep these values beside what is kept already; None forgets one."""
-    draft = read_draft(workspace, tab)
-    changed = {key: value for key, value in {**draft, **changes}.items() if value is not None}
-    if changed != draft:
-        write_json(workspace.drafts / f"{tab}.json", changed)
+    with _SAVING:
+        draft = read_draft(workspace, tab)
+        changed = {key: value for key, value in {**draft, **changes}.items() if value is not None}
+        if changed != draft:
+            write_json(workspace.drafts / f"{tab}.json", changed)

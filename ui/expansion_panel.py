@@ -148,7 +148,7 @@ def _row(row: dict[str, Any]) -> str:
         f'<div class="turn {escape(str(turn["role"]))}"><b>{escape(str(turn["role"]))}</b> {escape(_text(turn["content"]))}</div>'
         for turn in row["messages"]
     )
-    return f'<div class="hearth-row">{turns}</div>'
+    return f'<div class="hearth-made">{turns}</div>'
 
 
 def _text(content: Any) -> str:

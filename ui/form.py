@@ -202,17 +202,11 @@ def fill(page: Page, form: Form, follows: str, error: gr.HTML) -> None:
     """Fill the form when the page opens, and again when what is picked at option `follows` brings other values or some
     were entered from elsewhere.
     """
-    known, entered = gr.Textbox(visible=False), gr.Textbox(visible=False)
-    everything = [*form.inputs, form.yaml, known, entered]
-
-    def times_entered(workspace: Workspace) -> str:
-        return str(read_draft(workspace, form.tab).get("entered", 0))
+    known = gr.Textbox(visible=False)
+    everything = [*form.inputs, form.yaml, known]
 
     def load(workspace: Workspace) -> list[Any]:
-        return [*form.initial(workspace), str(form.base(workspace)), times_entered(workspace)]
-
-    def look(workspace: Workspace, before: str) -> list[Any]:
-        return [SKIP for _ in everything] if times_entered(workspace) == before else load(workspace)
+        return [*form.initial(workspace), str(form.base(workspace))]
 
     def follow(workspace: Workspace, before: str) -> list[Any]:
         if str(form.base(workspace)) == before:  # what is being typed meanwhile must not be put back
@@ -220,8 +214,20 @@ def fill(page: Page, form: Form, follows: str, error: gr.HTML) -> None:
         return load(workspace)
 
     page.load(load, everything)
-    page.poll(form.tab, look, [entered], everything)
     page.on(form.picks[follows].component.change, follow, [known], everything, error, quiet=True)
+    fill_when_entered(page, form)
+
+
+def fill_when_entered(page: Page, form: Form) -> None:
+    """Fill the form, while its tab is open, with what was entered from elsewhere."""
+    entered = gr.Textbox("0", visible=False)
+    everything = [*form.inputs, form.yaml, entered]
+
+    def look(workspace: Workspace, before: str) -> list[Any]:
+        now = str(read_draft(workspace, form.tab).get("entered", 0))
+        return [SKIP for _ in everything] if now == before else [*form.initial(workspace), now]
+
+    page.poll(form.tab, look, [entered], everything)
 
 
 def component(option: FormField) -> Any:

@@ -88,8 +88,11 @@ def _stop_button(job: JobDirectory, status: Status) -> gr.Button:
     return gr.Button(words, visible=status.state.active, interactive=not stopping)
 
 
-def lay_out(tab: str, kind: str, nothing: str, *, name: str = "") -> JobPanel:
-    """Draw the panel here. `nothing`: what to do while there is no job yet; `name` tells several of a tab apart."""
+def lay_out(tab: str, kind: str, nothing: str, *, name: str = "", details: bool = True) -> JobPanel:
+    """Draw the panel here. `nothing`: what to do while there is no job yet; `name` tells several of a tab apart.
+
+    Without `details`, `lay_out_details` draws log and files further down.
+    """
     place = f"{tab}-{name}" if name else tab
     with gr.Column(elem_classes="hearth-panel"):
         choice = gr.Dropdown([], label="Earlier runs", allow_custom_value=True, visible=False, interactive=True)
@@ -99,12 +102,19 @@ def lay_out(tab: str, kind: str, nothing: str, *, name: str = "") -> JobPanel:
             stop = gr.Button("Stop", size="sm", variant="secondary", visible=False)
             resume = gr.Button("Resume", size="sm", variant="secondary", visible=False)
     cursor = gr.Textbox(visible=False)
-    with gr.Accordion("Log", open=False):
-        log = gr.Textbox(lines=10, max_lines=16, show_label=False, autoscroll=True, elem_classes="hearth-code")
-    with gr.Accordion("Files", open=False):
-        files = gr.HTML("")
     key = f"shown_{name}" if name else "shown"
-    return JobPanel(kind, tab, key, nothing, choice, cursor, view, stop, resume, log, files, error)
+    panel = JobPanel(kind, tab, key, nothing, choice, cursor, view, stop, resume, None, None, error)
+    if details:
+        lay_out_details(panel)
+    return panel
+
+
+def lay_out_details(panel: JobPanel) -> None:
+    """Draw the job's log and files here."""
+    with gr.Accordion("Log", open=False):
+        panel.log = gr.Textbox(lines=10, max_lines=16, show_label=False, autoscroll=True, elem_classes="hearth-code")
+    with gr.Accordion("Files", open=False):
+        panel.files = gr.HTML("")
 
 
 def wire(page: Page, panel: JobPanel, result: Result, outputs: Sequence[Any]) -> None:

@@ -69,9 +69,11 @@ def lengths_html(rows: Rows, limit: int) -> str:
 
 
 def turns_html(histogram: Histogram) -> str:
-    """How many turns rows have; a sentence where all have as many."""
+    """How many turns rows have; a sentence where all have as many, nothing for plain text."""
     found = [place for place, number in enumerate(histogram.counts) if number]
     if len(found) == 1 and histogram.edges[1] - histogram.edges[0] == 1:
+        if histogram.edges[found[0]] < 2:
+            return ""
         return f'<p class="said">Every row has {count(int(histogram.edges[found[0]]), "turn")}.</p>'
     return bars_html("Turns", "turns per row", histogram, "turns")
 

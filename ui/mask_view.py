@@ -61,7 +61,7 @@ def mask_of(row: Row, sight: Sight, *, everything: bool = False) -> Mask:
     `everything` draws more than the first tokens of a long row. Raises BadInput when the chat template refuses it.
     """
     if not has_content(row):
-        return Mask('<p class="quiet">This row can\'t be read, so no model would see it.</p>', False)
+        return Mask('<p class="quiet">This row can\'t be used as it is, so no model would see it.</p>', False)
     parts, longest = [], 0
     for title, note, shown in _conversations(row):
         tokenised = tokenise(sight.tokenizer, shown)
@@ -131,9 +131,11 @@ def _summary(tokenised: TokenisedRow, sight: Sight) -> str:
         fits = f" All of it fits into the context length of {limit:,}." if limit else ""
         return f"<p>{said}{fits}</p>"
     left = tokenised.cut(limit).trained_tokens
-    cut = f" Training cuts it at {count(limit, 'token')}: the last {total - limit:,} are lost"
-    learned = f", {left:,} trained tokens are left." if left else ", and with them all there was to learn."
-    return f'<p>{said}</p><p class="warning">{cut.strip()}{learned}</p>'
+    cut = f"Training cuts it at {count(limit, 'token')}: the last {total - limit:,} are lost"
+    if left == tokenised.trained_tokens:
+        return f"<p>{said} {cut}, but nothing that is trained.</p>"
+    learned = f"; {left:,} trained tokens are left." if left else ", and with them all there was to learn."
+    return f'<p>{said}</p><p class="warning">{cut}{learned}</p>'
 
 
 def _tokens_html(tokenised: TokenisedRow, sight: Sight, everything: bool) -> str:

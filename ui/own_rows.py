@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,8 +27,8 @@ from ui.words import STATES, count, size, when
 
 # What a file may be called: whatever a reader knows, and the YAML of an expansion.
 ENDINGS = sorted({*READERS, ".yaml", ".yml"})
-KINDS = "JSONL, JSON, CSV, TSV, Parquet, XLSX, TXT, Markdown, PDF, DOCX, HTML, or the YAML of an expansion"
-AND_INFO = "Every option that is given has to fit; nothing given takes everything that was said."
+KINDS = "Tables and rows: JSONL, JSON, CSV, TSV, Parquet, XLSX. Texts: TXT, Markdown, PDF, DOCX, HTML. Templates: YAML."
+AND_INFO = "What was said to served models. Every condition that is given has to fit; without any, all of it is taken."
 
 
 @dataclass(frozen=True)
@@ -51,38 +51,37 @@ class OwnRows:
 def lay_out(page: Page) -> OwnRows:
     """Draw them here."""
     uploads = gr.File(
-        label=f"Files: {KINDS}",
+        label="Upload files",
         file_count="multiple",
         file_types=ENDINGS,
         type="filepath",
         height=130,
         elem_id=f"{TAB}-uploads",
     )
-    with gr.Accordion("Paste rows", open=False):
-        pasted = gr.Textbox(
-            lines=5,
-            max_lines=15,
-            label="Rows",
-            info='A line each, such as {"prompt": "…", "completion": "…"}; or CSV with a line of column names.',
-            elem_id=f"{TAB}-pasted",
-        )
-        use_pasted = gr.Button("Use these rows", size="sm")
-    with gr.Accordion("From the Hugging Face Hub", open=False, visible=not page.settings.demo):
-        hub = _hub_fields()
-        use_hub = gr.Button("Use this dataset", size="sm")
-    with gr.Accordion("Rows made here before", open=False), gr.Row(equal_height=False):
-        with gr.Column(min_width=260):
-            dataset = picks.lay_out(TAB, "add_dataset", version_options, "Dataset", "A dataset that was built here.")
-            use_dataset = gr.Button("Use its rows", size="sm")
-        with gr.Column(min_width=260):
-            job = picks.lay_out(
-                TAB, "add_job", synthesis_options, "Written by a teacher", "A finished run of “Make rows”."
+    gr.Markdown(KINDS, elem_classes="quiet")
+    with gr.Accordion("Other ways to add rows", open=False), gr.Tabs(overflow_behavior="wrap"):
+        with gr.Tab("Paste"):
+            pasted = gr.Textbox(
+                lines=5,
+                max_lines=15,
+                label="Rows",
+                info='A line each, such as {"prompt": "…", "completion": "…"}; or CSV with a line of column names.',
+                elem_id=f"{TAB}-pasted",
             )
+            use_pasted = gr.Button("Use these rows", size="sm")
+        with gr.Tab("Hub", visible=not page.settings.demo):
+            hub = _hub_fields()
+            use_hub = gr.Button("Use this dataset", size="sm")
+        with gr.Tab("Dataset built here"):
+            dataset = picks.lay_out(TAB, "add_dataset", version_options, "Dataset", "Its rows are read once each.")
+            use_dataset = gr.Button("Use its rows", size="sm")
+        with gr.Tab("Written by a teacher"):
+            job = picks.lay_out(TAB, "add_job", synthesis_options, "Run", "Of “Make rows”, where teachers write them.")
             use_job = gr.Button("Use its rows", size="sm")
-    with gr.Accordion("What was said to served models", open=False):
-        gr.Markdown(AND_INFO)
-        logged = _fields_of(InteractionFilter)
-        use_logged = gr.Button("Use what was said", size="sm")
+        with gr.Tab("Logged chats"):
+            gr.Markdown(AND_INFO)
+            logged = _fields_of(InteractionFilter)
+            use_logged = gr.Button("Use what was said", size="sm")
     return OwnRows(uploads, pasted, use_pasted, hub, use_hub, dataset, use_dataset, job, use_job, logged, use_logged)
 
 
@@ -104,10 +103,10 @@ def _fields_of(spec: type[InteractionFilter]) -> dict[str, Any]:
 def wire(page: Page, own: OwnRows, sources: SpecList, everything: Beside, error: gr.HTML) -> None:
     """Have each of them add a source and show what is in it."""
 
-    def adding(make: Callable[..., list[Item]]) -> Callable[..., Sequence[Any]]:
-        def add(workspace: Workspace, *values: Any) -> Sequence[Any]:
+    def adding(make: Callable[..., list[Item]]) -> Callable[..., list[Any]]:
+        def add(workspace: Workspace, *values: Any) -> list[Any]:
             add_sources(workspace, sources, make(workspace, *values))
-            return everything.show(workspace)
+            return [None, *everything.show(workspace)]
 
         return add
 
@@ -120,7 +119,7 @@ def wire(page: Page, own: OwnRows, sources: SpecList, everything: Beside, error:
         (own.use_logged.click, logged_source(list(own.logged)), list(own.logged.values())),
     )
     for trigger, make, inputs in ways:
-        page.on(trigger, adding(make), inputs, everything.outputs, error)
+        page.on(trigger, adding(make), inputs, [own.uploads, *everything.outputs], error)
     for pick in (own.dataset, own.job):
         picks.wire(page, pick)
         page.on(pick.component.input, _keeping(pick), [pick.component], [], error, quiet=True)

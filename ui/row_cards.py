@@ -28,15 +28,19 @@ def short_row_html(row: Row, characters: int = LISTED_CHARACTERS, *, line_ends: 
         return escape(said[:characters] + ("…" if len(said) > characters else "")).replace("\n", "<br>")
 
     if "raw" in row or not has_content(row):
-        return f'<div class="turn"><b>can\'t be read</b> {short(_json(row.get("raw", {})))}</div>'
+        return f'<div class="turn"><b>can\'t be used</b> {short(_json(row.get("raw", {})))}</div>'
     if kind_of(row) == "text":
         return f'<div class="turn text">{short(row["text"])}</div>'
-    turns = [(part, message) for part in PARTS[kind_of(row)] for message in row[part]]
-    shown = _first_and_last(turns, LISTED_TURNS)
-    lines = [_short_turn(part, message, short(_text(message))) for part, message in shown]
-    if len(turns) > len(shown):
-        lines.insert(-1, f'<div class="quiet">… {len(turns) - len(shown)} more turns …</div>')
-    return "".join(lines) + verdict_chip(row)
+    first, *endings = PARTS[kind_of(row)]
+    begun = [(first, message) for message in row[first]]
+    ended = [(part, row[part][-1]) for part in endings if row[part]] or begun[-1:]
+    begun = begun if endings else begun[:-1]
+    left_out = sum(len(row[part]) for part in PARTS[kind_of(row)]) - len(ended)
+    begun = begun[: LISTED_TURNS - len(ended)]
+    left_out -= len(begun)
+    more = f'<div class="quiet">… {count(left_out, "more turn")} …</div>' if left_out else ""
+    lines = ["".join(_short_turn(part, turn, short(_text(turn))) for part, turn in turns) for turns in (begun, ended)]
+    return more.join(lines) + verdict_chip(row)
 
 
 def has_content(row: Row) -> bool:
@@ -54,11 +58,6 @@ def verdict_chip(row: Row) -> str:
 BAD_ANSWER = '<span class="chip failed">bad answer</span>'
 
 
-def _first_and_last(turns: Sequence[Any], listed: int) -> list[Any]:
-    """All turns where they are few, else the first ones and the last: an answer ends every row."""
-    return list(turns) if len(turns) <= listed else [*turns[: listed - 1], turns[-1]]
-
-
 def _short_turn(part: str, message: Message, text: str) -> str:
     role = escape(str(message.get("role", "?")))
     name = PART_NAMES.get(part, role)
@@ -69,7 +68,7 @@ def _short_turn(part: str, message: Message, text: str) -> str:
 def row_html(row: Row) -> str:
     """The row as a chat: bubbles for turns, chosen beside rejected, tool calls as readable JSON."""
     if "raw" in row or not has_content(row):
-        why = "This row could not be read. As it stands in its source:"
+        why = "This row can't be used as it is. As it stands in its source:"
         body = f'<p class="quiet">{why}</p>{_block(_json(row.get("raw", {})))}'
     elif kind_of(row) == "text":
         body = f'<div class="bubble text">{_said(row["text"])}</div>'

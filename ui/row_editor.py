@@ -17,6 +17,7 @@ from ui.drafts import read_draft, save_draft
 from ui.edits import origin_of, value_of
 from ui.page import SKIP
 from ui.rows_state import DRAFT
+from ui.unread_rows import start_value
 
 MOST_TURNS = 10
 REMOVE = ""
@@ -81,7 +82,7 @@ def lay_out() -> Editor:
         discard = gr.Button("Discard what I typed", size="sm", visible=False)
         restore = gr.Button("Take back all changes to this row", size="sm", visible=False)
         delete = gr.Button("Delete this row", size="sm", variant="stop", elem_id="rows-delete")
-    with gr.Accordion("The whole row as JSON (tool calls, tools, rows with many turns)", open=False):
+    with gr.Accordion("The whole row as JSON", open=False):
         whole = gr.Textbox(lines=8, max_lines=24, show_label=False, elem_classes="hearth-code", elem_id="rows-json")
         keep_json = gr.Button("Keep this JSON", size="sm", elem_id="rows-keep-json")
     return Editor(note, mark, roles, texts, add, keep, discard, delete, restore, whole, keep_json)
@@ -136,21 +137,15 @@ def with_another_turn(value: Row) -> Row:
     return {**value, part: [*value[part], {"role": role, "content": ""}]}
 
 
-def blank_value(kind: Kind) -> Row:
-    """What is filled in where a row can't be read."""
-    if kind == "text":
-        return {"text": ""}
-    turns = {part: [{"role": "assistant", "content": ""}] for part in PARTS[kind]}
-    question = {"role": "user", "content": ""}
-    first = PARTS[kind][0]
-    filled: Row = {**turns, first: [question, *turns[first]] if kind == "conversation" else [question]}
-    return {**filled, "label": True} if kind == "unpaired" else filled
-
-
 def value_from_json(text: str) -> Any:
     """The row that a text states. Raises BadInput with the place where reading stopped."""
     try:
-        return json.loads(text)
+        value = json.loads(text)
+        json.dumps(value, ensure_ascii=False).encode()
+        return value
+    except UnicodeEncodeError as error:
+        why = "Such a half (\\ud800 to \\udfff) is no character by itself."
+        raise BadInput("This JSON holds half a character.", why, "Remove it, or write the whole character.") from error
     except json.JSONDecodeError as error:
         line = text.splitlines()[error.lineno - 1].strip()[:80] if text.strip() else ""
         near = f", near `{line}`" if line else ""
@@ -166,13 +161,22 @@ def value_from_json(text: str) -> Any:
 def typed_value(workspace: Workspace, row: Row, kind: Kind) -> Row:
     """What the fields of a row hold: what was typed and not taken over yet, else the row's own content."""
     typed = _typed(workspace, row)
-    return typed.get("value") or value_of(row) or blank_value(kind)
+    return typed.get("value") or value_of(row) or start_value(row.get("raw") or {}, kind)
 
 
 def keep_typed(workspace: Workspace, row: Row, **typed: Any) -> None:
-    """Keep what is being typed (`value`: a row's content, `json`: a text): neither a refresh nor an error loses it."""
+    """Keep what is being typed (`value`: a row's content, `json`: a text): neither a refresh nor an error loses it.
+
+    What the row says anyway is not kept: it may come in after the row was changed to it.
+    """
     source, number = origin_of(row)
-    save_draft(workspace, DRAFT, typed={**_typed(workspace, row), **typed, "source": source, "row": number})
+    kept = {**_typed(workspace, row), **typed}
+    if kept.get("value") == value_of(row):
+        del kept["value"]
+    if kept.get("json") == _json(kept.get("value", value_of(row))):
+        del kept["json"]
+    told = {name: kept[name] for name in ("value", "json") if name in kept}
+    save_draft(workspace, DRAFT, typed={**told, "source": source, "row": number} if told else None)
 
 
 def forget_typed(workspace: Workspace) -> None:
@@ -200,7 +204,7 @@ def shown(workspace: Workspace, row: Row | None, kind: Kind, mark: edits.Mark) -
     fields = fields_of(value)
     lines = fields[:MOST_TURNS]
     room = len(fields) < MOST_TURNS
-    text = _typed(workspace, row).get("json") or json.dumps(value, indent=1, ensure_ascii=False)
+    text = _typed(workspace, row).get("json") or _json(value)
     return [
         note,
         gr.Radio(value=GOOD if value.get("label") else BAD, visible=kind_of(value) == "unpaired"),
@@ -249,6 +253,10 @@ def _role_update(line: TurnField, number: int) -> Any:
 def _text_updates(lines: Sequence[TurnField]) -> list[Any]:
     updates = [gr.Textbox(value=line.text, visible=True) for line in lines]
     return [*updates, *[gr.Textbox(visible=False)] * (MOST_TURNS - len(lines))]
+
+
+def _json(value: Row) -> str:
+    return json.dumps(value, indent=1, ensure_ascii=False)
 
 
 def _text(turn: Message) -> str:

@@ -16,6 +16,8 @@ from ui.page import SKIP, Page
 from ui.rows_layout import RowsPanel
 from ui.rows_state import PAGE_ROWS, Browser, Look
 
+# No part has as many rows.
+BEYOND = 2**40
 READING = '<p class="quiet">Reading the model\'s tokenizer …</p>'
 
 
@@ -57,12 +59,12 @@ class Actions:
 
     def turn(self, workspace: Workspace, where: str) -> list[Any]:
         """Another page: `first`, `previous`, `next` or `last`."""
-        browser = self._browser(workspace)
-        last = rows_state.last_start(browser.page.total)
-        start = browser.view.start
-        goals = {"first": 0, "previous": max(0, start - PAGE_ROWS), "next": min(last, start + PAGE_ROWS), "last": last}
+        start = rows_state.read_view(workspace).start
+        goals = {"first": 0, "previous": max(0, start - PAGE_ROWS), "next": start + PAGE_ROWS, "last": BEYOND}
         rows_state.turn_to(workspace, goals[where])
-        return rows_values.list_values(self._browser(workspace))
+        browser = self._browser(workspace)
+        rows_state.turn_to(workspace, browser.view.start)  # behind the last page stands the last one
+        return rows_values.list_values(browser)
 
     def go_to(self, workspace: Workspace, place: str) -> list[Any]:
         """The row at a place of the part, on its page. Raises BadInput for what is no place."""
@@ -231,9 +233,10 @@ class Actions:
         panel, editor = self.panel, self.panel.detail.editor
         rows, error = panel.row_outputs, panel.error
         told = [editor.note, editor.discard]
-        texts = [each.input for each in [editor.mark, *editor.texts]]
+        # Gradio tells of keys alone; what is pasted or dictated is noticed when the field is left.
+        texts = [editor.mark.input, *(event for each in editor.texts for event in (each.input, each.blur))]
         page.on(texts, self.typed, editor.fields, told, error, quiet=True)
-        page.on(editor.json.input, self.typed_json, [editor.json], told, error, quiet=True)
+        page.on([editor.json.input, editor.json.blur], self.typed_json, [editor.json], told, error, quiet=True)
         roles = [each.input for each in editor.roles]
         page.on(roles, self.reshape, editor.fields, editor.outputs, error, quiet=True)
         page.on(editor.add.click, self.add_turn, editor.fields, editor.outputs, error, quiet=True)

@@ -86,7 +86,7 @@ def lay_out(page: Page) -> RowsPanel:
         error = gr.HTML(visible=False)
         edited, edit_buttons = _lay_out_edits()
         with gr.Row(equal_height=False):
-            with gr.Column(min_width=340):
+            with gr.Column(min_width=340, elem_classes="hearth-list"):
                 words = gr.HTML("", elem_id="rows-words")
                 table = gr.HTML(
                     "", table="", html_template=rows_list.TEMPLATE, js_on_load=rows_list.ON_LOAD, elem_id="rows-table"

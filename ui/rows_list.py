@@ -49,13 +49,12 @@ def _line(browser: Browser, number: int) -> str:
     names = " ".join(name for name in ("chosen" if is_chosen else "", mark.split(" ")[0]) if name)
     length = _length(shown, page.tokens[number], browser.layer.waits_for(row), browser.facts.counted)
     turns = turns_of(shown)
+    told = [text for text in (length, count(turns, "turn") if turns else "") if text]
     found = MARKS.get(mark, "") + "".join(chips(page.checks[number], browser.facts.titles))
     cells = [
         f'<td class="place"><button type="button" aria-label="Look at row {place}">{place:,}</button></td>',
         f'<td class="says">{short_row_html(shown)}</td>',
-        f'<td class="length">{length}{f" · {count(turns, 'turn')}" if turns else ""}</td>',
-        f'<td class="from">{from_html(row)}</td>',
-        f'<td class="found">{found}</td>' if found else "",
+        f'<td class="about"><span class="length">{" · ".join(told)}</span> {from_html(row)} {found}</td>',
     ]
     return f'<tr data-place="{place}" class="{names}">{"".join(cells)}</tr>'
 
@@ -65,7 +64,7 @@ def _length(row: Row, tokens: int | None, waits: bool, counted: bool) -> str:
         return '<span title="Counted when the edit is applied">? tokens</span>'
     if counted:
         return count(tokens, "token") if tokens is not None else ""
-    return count(characters_of(row), "character")
+    return count(characters_of(row), "character") if has_content(row) else ""
 
 
 def chips(checks: Sequence[str], titles: dict[str, str]) -> list[str]:
@@ -76,7 +75,7 @@ def chips(checks: Sequence[str], titles: dict[str, str]) -> list[str]:
 def from_html(row: Row) -> str:
     """Where a row comes from: source, number there, tag."""
     tag = f' <span class="chip tag">{escape(str(row["tag"]))}</span>' if row.get("tag") else ""
-    return f'<span class="source">{escape(str(row.get("source", "?")))}</span>, row {row.get("row", 0):,}{tag}'
+    return f'<span class="from">{escape(str(row.get("source", "?")))}, row {row.get("row", 0):,}</span>{tag}'
 
 
 def turns_of(row: Row) -> int:

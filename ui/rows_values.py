@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
+from datasets_src.browse import Filter
 from datasets_src.rows import Row
 from jobs.errors import UserError
 from jobs.workspace import Workspace
@@ -108,20 +108,12 @@ def _head(browser: Browser, row: Row, mark: edits.Mark) -> str:
     chosen = browser.view.chosen
     assert chosen is not None
     place = f"{PART_TITLES[chosen.part]} row {chosen.place:,}"
-    found = _checks_of(browser)
+    found = browser.rows.page(Filter(part=chosen.part), chosen.place - 1, 1).checks[0]
     chips = "".join(rows_list.chips(found, browser.facts.titles))
     return (
         f'<div class="row-head"><b>{place}</b> <span class="quiet">{rows_list.from_html(row)}</span> '
         f"{rows_list.MARKS.get(mark, '')}{chips}</div>"
     )
-
-
-def _checks_of(browser: Browser) -> Sequence[str]:
-    """The checks that found the chosen row, where the list shows it."""
-    chosen, page = browser.view.chosen, browser.page
-    if chosen is None or chosen.part != browser.view.wanted.part or chosen.place not in page.places:
-        return ()
-    return page.checks[page.places.index(chosen.place)]
 
 
 def _edit_values(workspace: Workspace, browser: Browser) -> list[Any]:

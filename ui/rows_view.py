@@ -1,4 +1,4 @@
-"""Files, rows and datasets as HTML: what a file holds, what a build made of it, and which tokens are trained."""
+"""Files, rows and datasets as HTML: what a file holds, and what a build made of it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ import orjson
 from datasets_src.checks import CHECKS
 from datasets_src.inspect import Inspection
 from datasets_src.store import DatasetVersion
-from models.chat_template import ChatTokenizer
 from ui.errors import error_box
 from ui.row_cards import short_row_html
 from ui.words import count
@@ -33,7 +32,7 @@ def inspection_html(inspection: Inspection, name: str, *, raw_only: bool = False
         box = error_box(
             f"The columns of {name} fit no known format.",
             inspection.evidence,
-            "Say below which of them holds what is asked and which the answer; or choose a format first.",
+            "Say under “Which column holds what” what they mean; another format asks for other columns.",
         )
         return f"{head}</p>{columns}{box}{_raw_rows(inspection.raw_rows)}"
     head += (
@@ -93,21 +92,6 @@ def first_rows(version: DatasetVersion, number: int, start: int = 0) -> list[dic
     """`number` training rows from `start` on, without reading the rest."""
     with (version.folder / "train.jsonl").open("rb") as file:
         return [orjson.loads(line) for line in islice(file, start, start + number)]
-
-
-def mask_html(tokenizer: ChatTokenizer, row: dict[str, Any]) -> str:
-    """A row as its tokens: those that are trained stand out. Raises BadInput when the template refuses the row."""
-    tokenised = tokenizer.tokenise(row["messages"], row.get("tools"))
-    pieces = "".join(
-        f'<span class="{"trained" if trained else "given"}">{_visible(text)}</span>'
-        for text, trained in tokenizer.token_pieces(tokenised)
-    )
-    about = f"{len(tokenised.input_ids)} tokens, {tokenised.trained_tokens} of them trained (marked)"
-    return f'<p class="quiet">{about}</p><div class="mask">{pieces}</div>'
-
-
-def _visible(text: str) -> str:
-    return escape(text).replace("\n", "⏎<br>")
 
 
 def _short(value: Any) -> str:

@@ -162,7 +162,7 @@ def look_html(workspace: Workspace, item: Item | None) -> str:
         if raw is None:
             shown = explain(look.problem)
         else:  # the remedy stands right below, in other words than a spec's
-            shown = error_box(look.problem.what, "", "Say below which of its columns holds what.")
+            shown = error_box(look.problem.what, "", "Say under “Which column holds what” what its columns mean, or choose another format.")
             shown += inspection_html(raw, name, raw_only=True)
     elif look.inspection is None:
         shown = empty(f"{name} is fetched when you press “Check rows”; what is in it shows there.")

@@ -18,6 +18,8 @@ from ui.page import Page
 from ui.sources import card_of, look_at, look_html, option_applies
 
 NOTHING = "Upload a file or paste rows: what is in them shows here."
+# Options that say how a source is read; they stand right above its rows.
+READ_BY = ("text", "format")
 ABOUT_SNAKE = (
     "Four programs (BFS, DFS, A* and a Hamiltonian cycle) play Snake; their moves become rows. A small model learns "
     "them in minutes, so this shows the whole way. Pressing **Build dataset** writes the rows first (about 5 seconds)."
@@ -34,6 +36,7 @@ class SourcesPanel:
     about: Any
     column: Any
     own: own_rows.OwnRows
+    nothing: Any
     listed: spec_list.SpecList
     mapping: Any
     columns: dict[str, Any]
@@ -42,7 +45,7 @@ class SourcesPanel:
     @property
     def looking(self) -> list[Any]:
         """What shows the inside of the chosen source."""
-        return [self.mapping, *self.columns.values(), self.look]
+        return [self.nothing, self.mapping, *self.columns.values(), self.look]
 
     @property
     def outputs(self) -> list[Any]:
@@ -58,11 +61,12 @@ class SourcesPanel:
         """Values of `looking`."""
         item = self.listed.chosen_item(workspace)
         if item is None:
-            return [gr.Accordion(visible=False), *column_map.show(None), empty(NOTHING)]
+            return [gr.HTML(visible=True), gr.Accordion(visible=False), *column_map.show(None), ""]
         look = look_at(workspace, item)
         unknown = look.inspection is None or look.inspection.format is None
-        mapping = gr.Accordion(visible=look.columns is not None, open=unknown)
-        return [mapping, *column_map.show(look.columns), look_html(workspace, item)]
+        # Opened where it is needed, and never closed under somebody's hands.
+        mapping = gr.Accordion(visible=look.columns is not None, **({"open": True} if unknown else {}))
+        return [gr.HTML(visible=False), mapping, *column_map.show(look.columns), look_html(workspace, item)]
 
 
 def lay_out(page: Page) -> SourcesPanel:
@@ -71,12 +75,17 @@ def lay_out(page: Page) -> SourcesPanel:
     about = gr.Markdown(ABOUT_SNAKE)
     with gr.Column(visible=False) as column:
         own = own_rows.lay_out(page)
+        nothing = gr.HTML(empty(NOTHING))
         listed = spec_list.lay_out(SourceSpec, TAB, SOURCES, card_of, applies=option_applies, hide=("path",))
-        with gr.Accordion("Which column holds what", open=False, visible=False, elem_id="column-map") as mapping:
-            gr.Markdown("On top stands what the training calls it, in the list the source's own column.")
-            columns = column_map.lay_out(TAB)
-        look = gr.HTML(empty(NOTHING), elem_id="look")
-    return SourcesPanel(kind, about, column, own, listed, mapping, columns, look)
+        with listed.column:
+            spec_list.lay_out_options(listed, READ_BY)
+            with gr.Accordion("Which column holds what", open=False, visible=False, elem_id="column-map") as mapping:
+                gr.Markdown("Above each list stands what the training calls it, in the list the source's own column.")
+                columns = column_map.lay_out(TAB)
+            look = gr.HTML("", elem_id="look")
+            with gr.Accordion("Tag, weight, part and more", open=False):
+                spec_list.lay_out_options(listed, [each.path for each in listed.fields if each.path not in READ_BY])
+    return SourcesPanel(kind, about, column, own, nothing, listed, mapping, columns, look)
 
 
 def wire(page: Page, panel: SourcesPanel, everything: Beside, following: Beside, error: gr.HTML) -> None:

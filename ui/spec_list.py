@@ -45,9 +45,9 @@ class SpecList:
     describe: Callable[[Workspace, Item], Card]
     applies: Callable[[Item, str], bool]
     fields: list[FormField]
-    first: Sequence[Item] = ()
-    cards: Any = None
-    column: Any = None
+    first: Sequence[Item]
+    cards: Any
+    column: Any
     components: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -138,24 +138,24 @@ def lay_out(
     hide: Sequence[str] = (),
     first: Sequence[Item] = (),
 ) -> SpecList:
-    """Draw the cards and the editor here. `hide`: options that are kept, but edited elsewhere."""
+    """Draw the cards here, and below them the editor's place, which `lay_out_options` fills.
+
+    `hide`: options that are kept, but edited elsewhere.
+    """
     fields = [each for each in form_fields(spec) if each.path not in hide]
-    listed = SpecList(spec, tab, key, describe, applies, fields, first)
-    listed.cards = acting_html(elem_id=f"{tab}-{key}-cards")
-    made: dict[str, Any] = {}
-    with gr.Column(visible=False, elem_classes="hearth-editor") as listed.column:
-        for depth, title in (("essential", ""), ("common", ""), ("everything", "More about it")):
-            deeper = [each for each in fields if each.depth == depth]
-            if title and deeper:
-                with gr.Accordion(title, open=False), gr.Row(equal_height=False):
-                    made |= {each.path: component(each) for each in deeper}
-            elif deeper:
-                with gr.Row(equal_height=False):
-                    made |= {each.path: component(each) for each in deeper}
-    listed.components = {each.path: made[each.path] for each in fields}
-    for path, made_component in listed.components.items():
-        made_component.elem_id = f"{tab}-{key}-{path}"
-    return listed
+    cards = acting_html(elem_id=f"{tab}-{key}-cards")
+    column = gr.Column(visible=False, elem_classes="hearth-editor")
+    return SpecList(spec, tab, key, describe, applies, fields, first, cards, column)
+
+
+def lay_out_options(listed: SpecList, names: Sequence[str]) -> None:
+    """Draw the components of some options here, in the order of the spec."""
+    with gr.Row(equal_height=False):
+        for each in listed.fields:
+            if each.path in names:
+                made = component(each)
+                made.elem_id = f"{listed.tab}-{listed.key}-{each.path}"
+                listed.components[each.path] = made
 
 
 def wire(page: Page, listed: SpecList, error: gr.HTML, also: Beside = NOTHING_BESIDE) -> None:

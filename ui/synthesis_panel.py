@@ -80,13 +80,19 @@ def lay_out(page: Page) -> SynthesisPanel:
                     base=lambda _: {"name": "my-rows", "mode": "question_answer", "domains": [{"name": "general", "count": 20}]},
                 )
                 uploads = gr.File(
-                    label="Or upload the input: documents, prompts or example rows",
+                    label="Upload the input",
                     file_types=own_rows.ENDINGS,
                     type="filepath",
                     height=110,
                 )
                 gr.Markdown("**Teachers**")
                 listed = spec_list.lay_out(TeacherSpec, DRAFT, TEACHERS, teacher_card, applies=option_applies, first=[EMBEDDED])
+                with listed.column:
+                    shown = [each for each in listed.fields if each.depth == "essential"]
+                    spec_list.lay_out_options(listed, [each.path for each in shown])
+                    with gr.Accordion("More about this teacher", open=False):
+                        rest = [each.path for each in listed.fields if each not in shown]
+                        spec_list.lay_out_options(listed, rest)
                 with gr.Row(elem_classes="hearth-buttons", visible=not page.settings.demo):
                     add = {words: gr.Button(words, size="sm") for words in NEW_TEACHERS}
             with gr.Column(scale=5, min_width=320):
@@ -95,9 +101,10 @@ def lay_out(page: Page) -> SynthesisPanel:
                     start = gr.Button("Start writing", size="sm", variant="primary", elem_id="synthesise")
                 error = gr.HTML(visible=False)
                 expected = gr.HTML("", elem_id="expected")
-                panel = job_panel.lay_out(TAB, KIND, NOTHING, name="synthesis")
+                panel = job_panel.lay_out(TAB, KIND, NOTHING, name="synthesis", details=False)
                 use = gr.Button("Use these rows", variant="primary", visible=False, elem_id="synthesis-use")
                 rows = gr.HTML("", elem_id="synthesis-rows")
+                job_panel.lay_out_details(panel)
                 beside = Beside(listed.show, listed.outputs)
                 forms.lay_out_yaml(page, form, error, beside)
     return SynthesisPanel(form, uploads, listed, add, estimate, start, expected, error, panel, rows, use)

@@ -64,7 +64,7 @@ def lineage_html(version: DatasetVersion) -> str:
     table = f"<table>{head}<th class='number'>Rows used</th></tr>{lines}</table>"
     summary = escape(version.report["summary"][0])
     seed = f"<p class='quiet'>Content: the beginning of the source's hash, or its version. Seed {version.report['seed']}.</p>"
-    return f'<div class="hearth-result"><h3>{escape(version.id)}</h3><p>{summary}</p><div class="scroll">{table}</div>{seed}</div>'
+    return f'<div class="hearth-result"><h3>{escape(version.id)}</h3><p>{summary}</p><div class="scroll lineage">{table}</div>{seed}</div>'
 
 
 def card_markdown(version: DatasetVersion) -> str:

@@ -1,8 +1,8 @@
 """Encoding damage: text that was read in the wrong encoding, characters that were lost or cut in half.
 
-Mojibake is told and mended by ftfy, behind a cheap test that nearly all sound text fails. What ftfy leaves alone
-(Cyrillic, Central European and Macintosh encodings in short texts, UTF-8 read as GB18030) is mended only where a whole
-line becomes sound.
+Mojibake is told and mended by ftfy, behind a cheap test that nearly all sound text fails. What ftfy leaves alone is
+mended where a whole line becomes sound (Cyrillic, Central European and Macintosh encodings), or most of a stretch of
+Chinese (UTF-8 read as GB18030, which loses some characters on the way: these become �).
 """
 
 from __future__ import annotations
@@ -22,14 +22,17 @@ def _class(codecs: tuple[str, ...], first: int, last: int) -> str:
 
 
 CODECS = ("latin-1", "cp1252", "cp1250", "cp1251")
+# What the commonest Chinese and Japanese signs become where their UTF-8 is read as GB18030; these are rarely written.
+CHINESE = "[锛銆鐨鏄涓浠鎴鍦銇銈璇绋鑳鍙鏃鐑]"
+SUSPECT_CHINESE = re.compile(CHINESE)
+# Chinese itself, taken for such a misreading, gives more lost characters than this.
+MOST_LOST, SHORTEST_RUN = 0.5, 4
 # What UTF-8's first and second byte of a character look like where it was read as another encoding. Of Mac OS Roman
 # only the first bytes of Latin letters and of quotation marks: others are what French writes, as in `l’é`.
 SUSPECT = re.compile(
     f"{_class(CODECS, 0xC2, 0xF4)}{_class(CODECS, 0x80, 0xBF)}|[√¬≈ƒ‚]{_class(('mac_roman',), 0x80, 0xBF)}"
-    "|[\x80-\x9f]|锟斤拷|[锛銆鐨鏄涓浠鎴鍦]"
+    f"|[\x80-\x9f]|锟斤拷|{CHINESE}"
 )
-# What the commonest Chinese signs become where their UTF-8 is read as GB18030; hardly anybody writes these.
-SUSPECT_CHINESE = re.compile("[锛銆鐨鏄涓浠鎴鍦]")
 # `est√°`: nobody writes a root after a letter.
 MACINTOSH = re.compile("[A-Za-z]√")
 OUTSIDE_ASCII = re.compile("[^\x00-\x7f]+")
@@ -93,14 +96,16 @@ def _reread(line: str) -> str:
     from ftfy import fix_encoding
     from ftfy.fixes import fix_c1_controls
 
-    fixed = fix_encoding(line)
+    fixed: str = fix_encoding(line)
     if fixed == line:
         fixed = _reread_whole(line)
-    return fix_c1_controls(fixed).removeprefix("\ufeff") if fixed != line else fix_c1_controls(line)
+    sound: str = fix_c1_controls(fixed)
+    return sound.removeprefix("\ufeff") if fixed != line else sound
 
 
 def _reread_whole(line: str) -> str:
-    """The line where everything outside ASCII, in at least two places (or after a letter), is UTF-8 in another encoding's characters."""
+    """The line where everything outside ASCII, in at least two places (or after a letter), is UTF-8 in another "
+    "encoding's characters."""
     runs = OUTSIDE_ASCII.findall(line)
     if any(len(run) == 1 for run in runs):
         return line
@@ -114,10 +119,10 @@ def _reread_whole(line: str) -> str:
 
 
 def _reread_chinese(run: str) -> str:
-    if len(run) < 3 or not SUSPECT_CHINESE.search(run):
+    if len(run) < SHORTEST_RUN or not SUSPECT_CHINESE.search(run):
         return run
     read = run.encode("gb18030", "ignore").decode("utf-8", "replace")
-    return read if read.count(LOST) * 5 <= len(read) else run
+    return read if read.count(LOST) <= MOST_LOST * len(read) else run
 
 
 def find_lost(row: Candidate, _settings: CheckSettings) -> Iterator[Finding]:
@@ -142,7 +147,8 @@ CHECKS = (
     RowCheck(
         "mojibake",
         "Text in the wrong encoding",
-        "Letters such as Ã© where é is meant: the text was read in another encoding than it was written in. The model "
+        "Letters such as Ã© where é is meant: the text was read in another encoding than it was written in. The "
+        "model "
         "would learn to write that; fixing restores the letters.",
         "quality",
         "keep",
@@ -153,7 +159,8 @@ CHECKS = (
     RowCheck(
         "lost_characters",
         "Lost characters",
-        "The sign � stands where a program could not read a character. What was there is lost, so the rows can only be "
+        "The sign � stands where a program could not read a character. What was there is lost, so the rows can "
+        "only be "
         "dropped, kept, or taken anew from their source.",
         "quality",
         "keep",

@@ -19,7 +19,7 @@ ABOUT_MARKUP = re.compile(r"</?[a-z][a-z0-9]{0,10}(?:\s[^<>]*)?/?>|\b(?:x?html|x
 
 def find_entities(row: Candidate, _settings: CheckSettings) -> Iterator[Finding]:
     """Characters written as HTML writes them, in rows that aren't about markup."""
-    if not any("&" in turn.text for turn in row.turns()):
+    if not any(ENTITY.search(turn.text) for turn in row.turns() if "&" in turn.text):
         return
     if any(ABOUT_MARKUP.search(turn.text) for turn in row.turns()):
         return
@@ -30,14 +30,15 @@ def find_entities(row: Candidate, _settings: CheckSettings) -> Iterator[Finding]
             yield Finding(turn.field, f"holds {found}", f"in text it is {html.unescape(found)!r}")
 
 
-def fix_entities(row: Candidate, _settings: CheckSettings) -> None:
+def fix_entities(row: Candidate, settings: CheckSettings) -> None:
     """Write them as the characters they stand for, outside of code."""
-    rewrite(row, _without_entities)
+    if any(find_entities(row, settings)):
+        rewrite(row, _without_entities)
 
 
 def _is_entity(match: re.Match[str], text: str) -> bool:
     """Whether it stands for a sign, and not alone between quotes, as code has it."""
-    around = text[: match.start()][-1:] + text[match.end() :][:1]
+    around = text[max(0, match.start() - 1) : match.start()] + text[match.end() : match.end() + 1]
     return html.unescape(match[0]) != match[0] and not (len(around) == 2 and set(around) <= set("\"'"))
 
 

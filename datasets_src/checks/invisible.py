@@ -12,17 +12,20 @@ from datasets_src.rows import Candidate, Finding
 
 CONTROL = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f\ufffe\uffff]")
 TERMINAL_ESCAPE = re.compile("\x1b\\[[0-9;?]*[A-Za-z]")
-ZERO_WIDTH = "\u200b\u2060\ufeff\u00ad\u180e"
+ZERO_WIDTH_SPACE, SOFT_HYPHEN, FIRST_TAG = "\u200b", "\u00ad", "\U000e0001"
+ZERO_WIDTH = ZERO_WIDTH_SPACE + SOFT_HYPHEN + "\u2060\ufeff\u180e"
 JOINERS = "\u200c\u200d"
 DIRECTION = "\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069"
+OVERRIDES = "\u202d\u202e"
 INVISIBLE = re.compile(f"[{ZERO_WIDTH}{JOINERS}{DIRECTION}\U000e0001\U000e0020-\U000e007f]")
-RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff]")
+RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
 # Scripts that are written without spaces, where a zero-width space says where a line may break.
 SPACELESS = re.compile("[\u0e00-\u0eff\u0f00-\u109f\u1780-\u17ff\u19e0-\u19ff\u1a20-\u1aaf\ua980-\ua9df]")
 # Scripts whose letters take another shape beside a joiner: Arabic, the scripts of India, Tibetan, Burmese, Mongolian …
 JOINING = re.compile("[\u0600-\u08ff\u0900-\u0dff\u0f00-\u109f\u1780-\u18af\ufb50-\ufdff\ufe70-\ufefc]")
 EMOJI = re.compile("[\u2190-\u2bff\u3030\u303d\u3297\u3299\ufe0f\u20e3\U0001f000-\U0001faff]")
-BLACK_FLAG = "\U0001f3f4"
+# The flags of England, Scotland and Wales are a black flag and up to six invisible letters.
+BLACK_FLAG, LONGEST_FLAG = "\U0001f3f4", 8
 
 
 def find_control(row: Candidate, _settings: CheckSettings) -> Iterator[Finding]:
@@ -41,32 +44,48 @@ def fix_control(row: Candidate, _settings: CheckSettings) -> None:
 def find_invisible(row: Candidate, _settings: CheckSettings) -> Iterator[Finding]:
     """Characters without width that stand where no script needs them."""
     for field, text in texts_of(row):
-        if not text.isascii():
-            found = next((match for match in INVISIBLE.finditer(text) if not _belongs(match, text)), None)
-            if found and not (found[0] == "\u00ad" and any(is_mojibake(line) for line in text.split("\n"))):
-                yield Finding(
-                    field, f"holds the invisible U+{ord(found[0]):04X}", "equal words would become unequal tokens"
-                )
+        found = next(_strays(text), None) if not text.isascii() else None
+        # A soft hyphen is also what half of an `í` becomes in the wrong encoding.
+        if found and not (found[0] == SOFT_HYPHEN and any(is_mojibake(line) for line in text.split("\n"))):
+            what = f"holds the invisible U+{ord(found[0]):04X}"
+            yield Finding(field, what, "words that look equal would become unequal tokens")
 
 
 def fix_invisible(row: Candidate, _settings: CheckSettings) -> None:
     """Remove those that don't belong."""
-    rewrite(row, lambda text: INVISIBLE.sub(lambda match: match[0] if _belongs(match, text) else "", text))
+    rewrite(row, _without_strays)
 
 
-def _belongs(match: re.Match[str], text: str) -> bool:
+def _without_strays(text: str) -> str:
+    pieces, at = [], 0
+    for stray in _strays(text):
+        pieces.append(text[at : stray.start()])
+        at = stray.end()
+    return "".join([*pieces, text[at:]])
+
+
+def _strays(text: str) -> Iterator[re.Match[str]]:
+    is_right_to_left = None
+    for match in INVISIBLE.finditer(text):
+        if is_right_to_left is None:
+            is_right_to_left = bool(RIGHT_TO_LEFT.search(text))
+        if not _belongs(match, text, is_right_to_left):
+            yield match
+
+
+def _belongs(match: re.Match[str], text: str, is_right_to_left: bool) -> bool:
     sign = match[0]
-    before, after = text[: match.start()][-1:], text[match.end() :][:1]
+    before, after = text[max(0, match.start() - 1) : match.start()], text[match.end() : match.end() + 1]
     if sign in JOINERS:
         is_emoji = sign == "\u200d" and EMOJI.match(before) and EMOJI.match(after)
         return bool(is_emoji or JOINING.match(before) or JOINING.match(after))
-    if sign == "\u200b":
+    if sign == ZERO_WIDTH_SPACE:
         return bool(SPACELESS.match(before) or SPACELESS.match(after))
-    if sign in "\u202d\u202e":
+    if sign in OVERRIDES:
         return False
-    if sign >= "\U000e0001":
-        return BLACK_FLAG in text[max(0, match.start() - 8) : match.start()]
-    return sign not in ZERO_WIDTH and bool(RIGHT_TO_LEFT.search(text))
+    if sign >= FIRST_TAG:
+        return BLACK_FLAG in text[max(0, match.start() - LONGEST_FLAG) : match.start()]
+    return sign not in ZERO_WIDTH and is_right_to_left
 
 
 CHECKS = (

@@ -1,7 +1,7 @@
 """Which language a text is in, and rows in other languages than those wanted.
 
 Told by py3langid (Barbaresi's fork of langid.py), which is right on nearly every text of 40 characters and more and
-says how sure it is. It takes about 70 µs, so English, most of what people train on, is told by its commonest words first.
+says how sure it is. It takes some 70 µs, so English, which most people train on, is told by its commonest words first.
 """
 
 from __future__ import annotations
@@ -20,22 +20,36 @@ if TYPE_CHECKING:
     from py3langid.langid import LanguageIdentifier
 
 # The languages that can be told apart (ISO 639-1).
-LANGUAGES = tuple(
-    "af am ar as az ba be bg bn br bs ca cs cy da de dz el en eo es et eu fa fi fo fr fy ga gd gl gu ha he hi hr ht hu hy id "
-    "ig is it ja jv ka kk km kn ko ku ky la lb lg ln lo lt lv mg mk ml mn mr ms mt my ne nl no oc om or pa pl ps pt qu ro "
-    "ru rw sa se si sk sl sn so sq sr st sv sw ta te tg th tk tl tr tt ug uk ur uz vi wa xh yo zh zu".split()
+_CODES = (
+    "af am ar as az ba be bg bn br bs ca cs cy da de dz el en eo es et eu fa fi fo fr fy ga gd gl gu ha he hi hr "
+    "ht hu hy id "
+    "ig is it ja jv ka kk km kn ko ku ky la lb lg ln lo lt lv mg mk ml mn mr ms mt my ne nl no oc om or pa pl ps "
+    "pt qu ro "
+    "ru rw sa se si sk sl sn so sq sr st sv sw ta te tg th tk tl tr tt ug uk ur uz vi wa xh yo zh zu"
 )
+LANGUAGES = tuple(_CODES.split())
 # Varieties that py3langid names apart, as the language that a person would ask for.
 SAME = {"nn": "no", "nb": "no", "yue": "zh", "wuu": "zh", "arz": "ar", "ary": "ar", "uzs": "uz", "kik": "ki"}
 # Languages that short texts can't be told apart in: where one is wanted, the others pass.
-ALIKE = (("hr", "bs", "sr", "sl"), ("id", "ms", "jv"), ("da", "no", "sv"), ("cs", "sk"), ("gl", "pt"), ("ca", "oc", "es"))
-# Words that English texts are full of and texts in other languages without.
-ENGLISH = frozenset(
-    "the and to of that with this are you have which from your they their will would there what when who been these its about "
-    "can't don't it's were has should could how our we following using used create generate write explain describe example "
-    "some into than also between more most people make find given into through because such other many while where her his "
-    "she my not but if include including each it's any them then two three provide answer".split()
+ALIKE = (
+    ("hr", "bs", "sr", "sl"),
+    ("id", "ms", "jv"),
+    ("da", "no", "sv"),
+    ("cs", "sk"),
+    ("gl", "pt"),
+    ("ca", "oc", "es"),
 )
+# Words that English texts are full of and texts in other languages without.
+_WORDS = (
+    "the and to of that with this are you have which from your they their will would there what when who been "
+    "these its about "
+    "can't don't it's were has should could how our we following using used create generate write explain "
+    "describe example "
+    "some into than also between more most people make find given into through because such other many while "
+    "where her his "
+    "she my not but if include including each it's any them then two three provide answer"
+)
+ENGLISH = frozenset(_WORDS.split())
 SAMPLE = 200
 FEWEST_ENGLISH, ENGLISH_SHARE = 3, 0.15
 # How sure the identifier has to be for statistics, and for saying that a row is in a wrong language.
@@ -72,7 +86,7 @@ def find_language(row: Candidate, settings: CheckSettings) -> Iterator[Finding]:
     """Rows whose answers (or, where these are short, whole text) are surely in none of the languages wanted."""
     if not settings.languages:
         return
-    answers = list(said_to_be_learned(row)) or list(row.answers())
+    answers = said_to_be_learned(row) or list(row.answers())
     if "en" in settings.languages and answers and _is_english(answers[0].text[:SAMPLE]) and len(answers) == 1:
         return
     for turns in (answers, list(row.turns())):
@@ -121,7 +135,8 @@ CHECKS = (
     RowCheck(
         "language",
         "Other languages",
-        "Rows whose answers are in none of the languages named under “Languages”. A model answers in the languages it was "
+        "Rows whose answers are in none of the languages named under “Languages”. A model answers in the "
+        "languages it was "
         "trained on. Short answers and code are not judged.",
         "quality",
         "keep",

@@ -13,34 +13,45 @@ LEAD = (
 )
 _SORRY = (
     r"(?:i(?:'m| am) (?:\w+ )?sorry|(?:very |so |terribly )?sorry|i (?:sincerely |must )?apologi[sz]e|"
-    r"my (?:\w+ )?apologies|forgive me|i(?:'m| am) afraid(?: that)?|as much as i(?:'d| would) (?:like|love) to(?: help)?)"
+    r"my (?:\w+ )?apologies|forgive me|i(?:'m| am) afraid(?: that)?|as much as i(?:'d| would) (?:like|"
+    r"love) to(?: help)?)"
     r"(?: (?:for|that|to|you're|you are) [^.!?,\n]{0,80})?[,.;:—–-]*\s*(?:but\s+|however,?\s+|unfortunately,?\s+)*"
 )
 _NOT_ABLE = (
     r"i (?:can't|cannot|can not|can(?= not)|couldn't|won't(?: be able to)?|will not(?: be able to)?|am unable to|"
-    r"am not (?:able|allowed|permitted|designed|programmed|equipped|capable of|in a position) ?(?:to)?|must decline to)|"
+    r"am not (?:able|allowed|permitted|designed|programmed|equipped|capable of|in a position) ?(?:to)?|"
+    r"must decline to)|"
     r"i'm (?:unable to|not (?:able|allowed|permitted|designed|programmed|equipped|capable of|in a position) ?(?:to)?)"
 )
 # What a refusal is about. A friend who can't come to a party refuses nothing that was asked of the model.
 _DEED = (
     r"(?:(?:and will not|in good conscience,?|directly|really|actually|fully|ethically|legally|currently) )*"
-    r"(?:assist|fulfil+|satisfy|comply|help(?: you)?(?: (?:with|to|out|in|by|create|find|you)\b|[.,!;]|$)|help (?:that|this)|"
-    r"provid|answer|respond|generat|produc|engag|discuss|offer|perform|execut|participat|promot|support|condone|disclos|"
-    r"reveal|speculat|predict|encourag|advis|accommodat|complet|process|browse|analy[sz]e|translat|summari[sz]|verify|"
-    r"creat(?:e|ing) (?:content|that|this|such|an?|any|images)|writ(?:e|ing) (?:that|this|such|an?|any|content|about|for)|"
-    r"do (?:that|this|so)\b|access|display|express|form (?:an? )?(?:personal )?opinion|hav(?:e|ing) (?:personal|opinions)|"
-    r"shar(?:e|ing) (?:that|this|such|any|personal|information|private)|tell you (?:about|what|which|the|who|when|where)|"
-    r"giv(?:e|ing) (?:you |out )?(?:any |specific )?(?:advice|information|instructions|medical|legal|financial|that|this|"
+    r"(?:assist|fulfil+|satisfy|comply|help(?: you)?(?: (?:with|to|out|in|by|create|find|you)\b|[.,!;]|$)|"
+    r"help (?:that|this)|"
+    r"provid|answer|respond|generat|produc|engag|discuss|offer|perform|execut|participat|promot|support|condone|"
+    r"disclos|"
+    r"reveal|speculat|predict|encourag|advis|accommodat|complet|process|browse|analy[sz]e|translat|summari[sz]|"
+    r"verify|"
+    r"creat(?:e|ing) (?:content|that|this|such|an?|any|images)|writ(?:e|ing) (?:that|this|such|an?|any|content|"
+    r"about|for)|"
+    r"do (?:that|this|so)\b|access|display|express|form (?:an? )?(?:personal )?opinion|hav(?:e|ing) (?:personal|"
+    r"opinions)|"
+    r"shar(?:e|ing) (?:that|this|such|any|personal|information|private)|tell you (?:about|what|which|the|who|when|"
+    r"where)|"
+    r"giv(?:e|ing) (?:you |out )?(?:any |specific )?(?:advice|information|instructions|medical|legal|financial|"
+    r"that|this|"
     r"opinions)|open (?:links|files|urls|attachments)|see (?:images|pictures|photos)|view (?:images|pictures|the)|"
     r"feel |tast|continue (?:with|this)|recommend (?:any|specific|that))"
 )
 _MACHINE = (
-    r"an? (?:\w+ )?(?:(?:ai|artificial intelligence|machine learning)(?: (?:language|chat|text))?(?: model| assistant| chatbot|"
+    r"an? (?:\w+ )?(?:(?:ai|artificial intelligence|machine learning)(?: (?:language|chat|text))?(?: model|"
+    r" assistant| chatbot|"
     r" system| program| bot)?|(?:large )?language model|(?:virtual|digital) assistant|chatbot)"
     r"(?: (?:developed|created|trained|made|designed|built) by [^,.\n]{1,30})?"
 )
 _DENIES = (
-    r"[^.!?\n]{0,60}\b(?:can't|cannot|can not|don't|do not|doesn't|does not|am not|'m not|is not|isn't|unable|won't|will not|"
+    r"[^.!?\n]{0,60}\b(?:can't|cannot|can not|don't|do not|doesn't|does not|am not|'m not|is not|isn't|unable|"
+    r"won't|will not|"
     r"lack|have no|never)\b"
 )
 REFUSALS: tuple[str, ...] = (
@@ -64,26 +75,35 @@ REFUSALS: tuple[str, ...] = (
     # French
     r"(?:je suis )?(?:vraiment )?(?:désolée?|navrée?)[ ,.]+(?:mais )?(?:en tant qu|je ne (?:peux|suis)[^.!?\n]{0,40}"
     r"(?:aider|répondre|fournir|donner|génér|écrire|créer|accéder|capable|en mesure))",
-    r"(?:malheureusement,? )?je ne (?:peux|suis)[^.!?\n]{0,30}(?:vous aider|t'aider|répondre à|fournir|en mesure|génér)",
+    r"(?:malheureusement,? )?je ne (?:peux|suis)[^.!?\n]{0,30}(?:vous aider|t'aider|répondre à|fournir|en mesure|"
+    r"génér)",
     r"en tant qu(?:e |')(?:modèle|ia\b|intelligence|assistante? (?:ia|virtuel))[^.!?\n]{0,60} (?:ne |n')",
     # German
-    r"(?:(?:es )?tut mir (?:sehr )?leid|entschuldigung|leider)[ ,.]+(?:aber )?[^.!?\n]{0,30}(?:kann|darf|bin)[^.!?\n]{0,60}"
+    r"(?:(?:es )?tut mir (?:sehr )?leid|entschuldigung|leider)[ ,.]+(?:aber )?[^.!?\n]{0,30}(?:kann|darf|"
+    r"bin)[^.!?\n]{0,60}"
     r"(?:helfen|antwort|erfüllen|unterstütz|bereitstell|geben|schreiben|erstell|nachkommen|in der lage)",
     r"als (?:eine? )?(?:ki\b|künstliche intelligenz|(?:großes )?sprachmodell)[^.!?\n]{0,60} (?:nicht|keine?[nr]?)\b",
     r"ich kann (?:dir|ihnen|ihnen leider|dir leider) (?:dabei|damit|hierbei) nicht",
     # Spanish, Italian, Portuguese
-    r"(?:lo siento|lamentablemente|disculpa|perdón|lo lamento)[ ,.]+(?:mucho[ ,]+)?(?:pero )?(?:como (?:modelo|ia|intelig)|"
+    r"(?:lo siento|lamentablemente|disculpa|perdón|lo lamento)[ ,.]+(?:mucho[ ,]+)?(?:pero )?(?:como (?:modelo|ia|"
+    r"intelig)|"
     r"no (?:puedo|soy capaz)[^.!?\n]{0,20}(?:ayud|proporcion|cumpl|respond|gener|cre|dar|realiz|acced|escrib|ofrec))",
     r"no puedo (?:ayudar|proporcionar|cumplir|responder|generar|brindar)",
     r"como (?:un )?(?:modelo de lenguaje|ia\b|inteligencia artificial|asistente (?:de ia|virtual))[^.!?\n]{0,60} no ",
-    r"(?:mi dispiace|purtroppo|spiacente|scusa)[ ,.]+(?:ma )?(?:come (?:modello|ia|intelli)|non (?:posso|sono in grado)"
+    r"(?:mi dispiace|purtroppo|spiacente|scusa)[ ,.]+(?:ma )?(?:come (?:modello|ia|intelli)|non (?:posso|"
+    r"sono in grado)"
     r"[^.!?\n]{0,20}(?:aiut|forn|rispond|gener|soddisf|scriv|cre|dare|assist))",
-    r"come (?:un )?(?:modello (?:di )?lingu|ia\b|intelligenza artificiale|assistente (?:ia|virtuale))[^.!?\n]{0,60} non ",
-    r"(?:desculp[ea]|sinto muito|lamento|infelizmente|peço desculpas?)[ ,.]+(?:mas )?(?:como (?:um )?(?:modelo|ia|intelig)|"
-    r"(?:eu )?não (?:posso|consigo|sou capaz)[^.!?\n]{0,20}(?:ajud|fornec|respond|ger|cumpr|escrev|cri|dar|realiz|atend))",
-    r"como (?:um |uma )?(?:modelo de linguagem|ia\b|inteligência artificial|assistente (?:de ia|virtual))[^.!?\n]{0,60} não ",
+    r"come (?:un )?(?:modello (?:di )?lingu|ia\b|intelligenza artificiale|assistente (?:ia|"
+    r"virtuale))[^.!?\n]{0,60} non ",
+    r"(?:desculp[ea]|sinto muito|lamento|infelizmente|peço desculpas?)[ ,.]+(?:mas )?(?:como (?:um )?(?:modelo|ia|"
+    r"intelig)|"
+    r"(?:eu )?não (?:posso|consigo|sou capaz)[^.!?\n]{0,20}(?:ajud|fornec|respond|ger|cumpr|escrev|cri|dar|realiz|"
+    r"atend))",
+    r"como (?:um |uma )?(?:modelo de linguagem|ia\b|inteligência artificial|assistente (?:de ia|"
+    r"virtual))[^.!?\n]{0,60} não ",
     # Dutch, Polish, Turkish, Indonesian, Vietnamese
-    r"(?:het spijt me|helaas)[ ,.]+(?:maar )?(?:ik )?kan (?:ik )?[^.!?\n]{0,40}(?:help|beantwoord|voldoen|geven|schrijv|verstrek)",
+    r"(?:het spijt me|helaas)[ ,.]+(?:maar )?(?:ik )?kan (?:ik )?[^.!?\n]{0,40}(?:help|beantwoord|voldoen|geven|"
+    r"schrijv|verstrek)",
     r"als (?:een )?(?:ai\b|(?:groot )?taalmodel|kunstmatige intelligentie)[^.!?\n]{0,60} (?:niet|geen)\b",
     r"(?:przykro mi|przepraszam|niestety)[ ,.]+(?:ale )?nie (?:mogę|jestem w stanie)",
     r"jako (?:model językowy|ai\b|sztuczna inteligencja)[^.!?\n]{0,60} nie ",
@@ -117,13 +137,16 @@ _HERE = (
 )
 _REST = r"[^.!?:\n]{0,140}[.!:]+\s*"
 _YES = (
-    r"(?:certainly|sure(?: thing)?|of course|absolutely|definitely|gladly|with pleasure|no problem|alright|okay|ok|yes)"
+    r"(?:certainly|sure(?: thing)?|of course|absolutely|definitely|gladly|with pleasure|no problem|alright|okay|"
+    r"ok|yes)"
 )
 OPENERS: tuple[str, ...] = (
-    rf"(?:certainly|sure(?: thing)?|of course|absolutely|definitely|gladly|with pleasure|no problem)\s?!+\s*(?:{_HERE}{_REST})?",
+    rf"(?:certainly|sure(?: thing)?|of course|absolutely|definitely|gladly|with pleasure|"
+    rf"no problem)\s?!+\s*(?:{_HERE}{_REST})?",
     rf"{_YES}[,.:!]? {_HERE}{_REST}",
     rf"i(?:'d| would) be (?:more than )?(?:happy|glad|delighted) to (?:help|assist|provide|explain|answer)?{_REST}",
-    r"(?:that(?:'s| is) (?:an? )?|what (?:an? ))?(?:really |very |truly )?(?:great|good|excellent|fantastic|fascinating|"
+    r"(?:that(?:'s| is) (?:an? )?|what (?:an? ))?(?:really |very |truly )?(?:great|good|excellent|fantastic|"
+    r"fascinating|"
     r"interesting|wonderful|thoughtful|important) question[!.]+\s*",
     # Where it denies nothing; a refusal is one otherwise.
     rf"as {_MACHINE}, (?=i\b|my\b)(?!{_DENIES})",
@@ -143,7 +166,8 @@ OPENERS: tuple[str, ...] = (
 
 # Sentences at the very end.
 CLOSERS: tuple[str, ...] = (
-    r"(?:i )?(?:really )?hope (?:(?:this|that|it|these)(?: \w+){0,3} help|you (?:find|found) (?:this|it|these) (?:\w+ )?(?:help|use))",
+    r"(?:i )?(?:really )?hope (?:(?:this|that|it|these)(?: \w+){0,3} help|you (?:find|found) (?:this|it|"
+    r"these) (?:\w+ )?(?:help|use))",
     r"(?:please )?let me know (?:if|whether|how|what)",
     r"(?:please )?(?:feel free to|don't hesitate to|do not hesitate to) (?:ask|reach|contact|let|share|message)",
     r"(?:and )?if (?:you|there)(?: \w+){0,3} (?:have|need|want|are|like|require) (?:\w+ ){0,3}"
@@ -168,35 +192,37 @@ CLOSERS: tuple[str, ...] = (
     r"도움이 되[^.\n]{0,10}(?:바랍니다|좋겠)",
 )
 
-# Sentences anywhere: what a model says of its training, and what a web page leaves around a text. With each a word that
-# the text holds in any case.
-LEFTOVERS: tuple[tuple[str, str], ...] = (
-    (
-        "my ",
-        r"\bmy (?:last |latest |most recent )?(?:knowledge|training)(?: data)?(?: \w+)? ?(?:cut-?off|update|was last|only|ends?\b|"
-        r"is limited|extends|goes)",
-    ),
-    ("my ", r"\b(?:as of|since|until) my last (?:update|training)"),
-    (
-        "subscribe",
-        r"\b(?:click here to |please |like \w+ \w+ and |don't forget to |hit )?subscribe "
-        r"(?:to (?:our|my)\b|to the newsletter|now\b|today\b|for (?:more|free)|button)",
-    ),
-    ("newsletter", r"\b(?:sign up|register|join)(?: now| today| here)? (?:for|to) (?:our|the|my) (?:\w+ )?newsletter"),
-    ("cookie", r"\b(?:we|this (?:web)?site|our (?:web)?site|this page) uses? cookies"),
-    ("cookie", r"\b(?:accept(?: all)?|manage|allow(?: all)?|reject(?: all)?) cookies\b"),
-    ("cookie", r"\b(?:our|accept \w+) (?:use of cookies|cookie policy)"),
-    ("cookies", r"\bwir verwenden cookies|\butilise des cookies|\butiliza(?:mos)? cookies|\butilizziamo (?:i )?cookie"),
-    ("rights reserved", r"\ball rights reserved\b"),
-    ("share th", r"\bshare this (?:article|post|page|story|recipe)? ?(?:on|with|via|:)"),
-    ("follow us", r"\bfollow us on\b"),
-    ("skip to", r"\bskip to (?:main |the )?(?:content|navigation)"),
-    ("read more", r"(?:^|[.!?\n»]\s*)read more\s?(?::|»|…|\.\.\.|$|about)"),
-    ("comment", r"\bleave a (?:comment|reply) (?:below|in the)|\blet us know in the comments"),
-    ("privacy policy", r"\bprivacy policy\s?[|·•]|[|·•]\s?privacy policy"),
-    ("will not be published", r"\byour email address will not be published"),
-    ("javascript", r"\bplease enable javascript"),
-    ("click here", r"(?:^|[.!?\n]\s*)click here (?:to|for)\b"),
-    ("this video", r"\blike (?:this video|and subscribe)"),
-    ("advertisement", r"^\s*(?:advertisement|sponsored content)\s*$"),
+_TRAINED_UNTIL = (
+    r"\bmy (?:last |latest |most recent )?(?:knowledge|training)(?: data)?(?: \w+)? ?"
+    r"(?:cut-?off|update|was last|only|ends?\b|is limited|extends|goes)|\b(?:as of|since|until) my last (?:update|"
+    r"training)"
 )
+# Sentences anywhere: what a model says of its training, and what a web page leaves around a text. Each with words that
+# the text holds in any case, in small letters: looking for these first is what makes it fast.
+LEFTOVERS: dict[str, str] = {
+    "my knowledge": _TRAINED_UNTIL,
+    "my training": _TRAINED_UNTIL,
+    "my last": _TRAINED_UNTIL,
+    "my latest": _TRAINED_UNTIL,
+    "my most recent": _TRAINED_UNTIL,
+    "subscribe": r"\b(?:click here to |please |like \w+ \w+ and |don't forget to |hit )?subscribe "
+    r"(?:to (?:our|my)\b|to the newsletter|now\b|today\b|for (?:more|free)|button)",
+    "newsletter": r"\b(?:sign up|register|join)(?: now| today| here)? (?:for|to) (?:our|the|my) (?:\w+ )?newsletter",
+    "cookie": r"\b(?:(?:we|this (?:web)?site|our (?:web)?site|this page) uses? cookies|"
+    r"(?:accept(?: all)?|manage|allow(?: all)?|reject(?: all)?) cookies\b|(?:our|accept \w+) (?:use of cookies|"
+    r"cookie policy)|"
+    r"wir verwenden cookies|utilise des cookies|utiliza(?:mos)? cookies|utilizziamo (?:i )?cookie)",
+    "rights reserved": r"\ball rights reserved\b",
+    "share th": r"\bshare this (?:article|post|page|story|recipe)? ?(?:on|with|via|:)",
+    "follow us": r"\bfollow us on\b",
+    "skip to": r"\bskip to (?:main |the )?(?:content|navigation)",
+    "read more": r"(?:^|[.!?\n»]\s*)read more\s?(?::|»|…|\.\.\.|$|about)",
+    "leave a": r"\bleave a (?:comment|reply) (?:below|in the)",
+    "in the comments": r"\blet us know in the comments",
+    "privacy policy": r"\bprivacy policy\s?[|·•]|[|·•]\s?privacy policy",
+    "will not be published": r"\byour email address will not be published",
+    "enable javascript": r"\bplease enable javascript",
+    "click here": r"(?:^|[.!?\n]\s*)click here (?:to|for)\b",
+    "like this video": r"\blike this video",
+    "advertisement": r"^\s*(?:advertisement|sponsored content)\s*$",
+}

@@ -1,4 +1,5 @@
-"""Private data: one check for each kind, so that each has a remedy of its own. Nothing is changed unless asked for."""
+"""Private data: one check for each kind, so that each has a remedy of its own. Nothing is changed unless asked "
+"for."""
 
 from __future__ import annotations
 
@@ -26,7 +27,8 @@ class Private:
     def find(self, row: Candidate, _settings: CheckSettings) -> Iterator[Finding]:
         """Every text of the row that holds something of the kind."""
         for field, text in texts_of(row):
-            found = [span for span in self.spans(text) if span.kind == self.kind]
+            spans = self.spans(text)
+            found = [span for span in spans if span.kind == self.kind] if spans else ()
             if found:
                 what = f"holds {self.one if len(found) == 1 else f'{len(found)} {self.many}'}"
                 yield Finding(field, what, f"at character {found[0].start + 1}; the model could repeat it")
@@ -74,7 +76,8 @@ CHECKS = (
     private_check(
         "email",
         "E-mail addresses",
-        "A model can learn addresses by heart and give them to others. Fixing puts [EMAIL_1] and so on in their place, "
+        "A model can learn addresses by heart and give them to others. Fixing puts [EMAIL_1] and so on in their "
+        "place, "
         "the same for the same address all over the row; example.com and its like don't count.",
         "an e-mail address",
         "e-mail addresses",
@@ -82,7 +85,8 @@ CHECKS = (
     private_check(
         "phone",
         "Telephone numbers",
-        "A model can learn them by heart and give them to others. Fixing puts [PHONE_1] and so on in their place, the "
+        "A model can learn them by heart and give them to others. Fixing puts [PHONE_1] and so on in their place, "
+        "the "
         "same for the same number all over the row.",
         "a telephone number",
         "telephone numbers",
@@ -90,7 +94,8 @@ CHECKS = (
     private_check(
         "ip_address",
         "IP addresses",
-        "Public addresses can tell who somebody is. Fixing puts [IP_ADDRESS_1] and so on in their place; addresses of "
+        "Public addresses can tell who somebody is. Fixing puts [IP_ADDRESS_1] and so on in their place; "
+        "addresses of "
         "home networks, of examples and of public name servers don't count.",
         "an IP address",
         "IP addresses",
@@ -98,7 +103,8 @@ CHECKS = (
     private_check(
         "card_number",
         "Payment card numbers",
-        "Numbers with an issuer's prefix and a right check digit. Fixing puts [CARD_NUMBER_1] and so on in their place.",
+        "Numbers with an issuer's prefix and a right check digit. Fixing puts [CARD_NUMBER_1] and so on in their "
+        "place.",
         "a payment card's number",
         "payment cards' numbers",
     ),
@@ -112,7 +118,8 @@ CHECKS = (
     private_check(
         "secret",
         "Keys, tokens and passwords",
-        "Whoever gets a key out of the model can use it. Fixing puts [SECRET_1] and so on in their place; a key that was "
+        "Whoever gets a key out of the model can use it. Fixing puts [SECRET_1] and so on in their place; a key "
+        "that was "
         "in a file should be withdrawn in any case.",
         "a key, token or password",
         "keys, tokens or passwords",

@@ -18,9 +18,9 @@ def _any_of(phrases: Sequence[str], before: str = "", after: str = "") -> re.Pat
 
 REFUSAL = _any_of(REFUSALS, before=LEAD)
 OPENER = _any_of(OPENERS, before=r"\s*")
-CLOSER = _any_of(CLOSERS, after=r"[^.!?\n。！？]{0,160}[.!?。！？]*\s*\Z")
-LEFTOVER = tuple((word, _any_of((phrase,))) for word, phrase in LEFTOVERS)
-SENTENCE_START = re.compile(r"(?:\A|[.!?…:)\]\n。！？])[\s*_]*")
+CLOSER = _any_of(CLOSERS, before=r"[\s*_]*", after=r"[^.!?\n。！？]{0,160}[\W_]*\Z")
+LEFTOVER = tuple((word, _any_of((phrase,))) for word, phrase in LEFTOVERS.items())
+SENTENCE_ENDS = ".!?…:)]”»\n。！？"
 SENTENCE_END = re.compile(r"[.!?。！？](?=\s|\Z)|[。！？]|\n")
 # A refusal may come after a short first sentence, such as a greeting.
 SHORT_SENTENCE = re.compile(r"[^.!?。！？\n]{1,70}[.!?。！？]\s+")
@@ -57,12 +57,15 @@ def _boilerplate(text: str, is_answer: bool) -> re.Match[str] | None:
 
 
 def _closer(text: str) -> re.Match[str] | None:
-    starts = SENTENCE_START.finditer(text, max(0, len(text) - TAIL))
-    return next((found for start in starts if (found := CLOSER.match(text, start.end()))), None)
+    """The closer that the last sentence is, if it is one."""
+    sentence = text.rstrip(SENTENCE_ENDS + " *_(")
+    return CLOSER.match(text, max(map(sentence.rfind, SENTENCE_ENDS)) + 1)
 
 
 def _leftover(text: str) -> re.Match[str] | None:
     lower = text.lower()
+    if not any(map(lower.__contains__, LEFTOVERS)):
+        return None
     matches = (pattern.search(text) for word, pattern in LEFTOVER if word in lower)
     return next((match for match in matches if match), None)
 
@@ -93,14 +96,15 @@ def _without_sentence(text: str, found: re.Match[str]) -> str:
     start = max((end.end() for end in SENTENCE_END.finditer(text, 0, found.start())), default=0)
     end = SENTENCE_END.search(text, max(found.end() - 1, start))
     before, after = text[:start], text[end.end() if end else len(text) :]
-    return before + after if before.endswith("\n") or not before else before + after.lstrip(" ")
+    return before + (after if before.strip() else after.lstrip(" "))
 
 
 CHECKS = (
     RowCheck(
         "refusal",
         "Refusals",
-        "Answers that begin with “I'm sorry, but I can't …” or “As an AI language model …”. A few teach a model where to "
+        "Answers that begin with “I'm sorry, but I can't …” or “As an AI language model …”. A few teach a model "
+        "where to "
         "stop; many teach it to refuse what it could do. Preference pairs are judged by their chosen answer.",
         "quality",
         "keep",
@@ -109,8 +113,10 @@ CHECKS = (
     RowCheck(
         "boilerplate",
         "Boilerplate",
-        "“Certainly! Here is …”, “I hope this helps!”, training cut-offs, cookie notices and calls to subscribe. They "
-        "carry nothing, and the model would say them everywhere; fixing removes the sentences where an answer remains.",
+        "“Certainly! Here is …”, “I hope this helps!”, training cut-offs, cookie notices and calls to subscribe. "
+        "They "
+        "carry nothing, and the model would say them everywhere; fixing removes the sentences where an answer "
+        "remains.",
         "quality",
         "keep",
         "removes the sentences",

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from datasets_src.checks.check import CheckSettings, RowCheck
 from datasets_src.checks.texts import said_to_be_learned
@@ -22,7 +23,8 @@ DUPLICATE_LINES, DUPLICATE_LINE_CHARACTERS = 0.30, 0.20
 DUPLICATE_PARAGRAPHS, DUPLICATE_PARAGRAPH_CHARACTERS = 0.30, 0.20
 TOP_NGRAM = {2: 0.20, 3: 0.18, 4: 0.16}
 DUPLICATE_NGRAMS = {5: 0.15, 6: 0.14, 7: 0.13, 8: 0.12, 9: 0.11, 10: 0.10}
-# Below this share of repeated pairs of words none of the rules can be broken.
+LEAST_SHARE = min(DUPLICATE_NGRAMS.values())
+# Where fewer pairs of words come back than this share, there are no longer passages that do: most texts end here.
 FEW_REPEATED_PAIRS = 0.06
 # Lines of one or two words are answers or labels; a refrain comes back once or twice.
 SHORTEST_LINE, FEWEST_DUPLICATES = 3, 3
@@ -52,14 +54,14 @@ def repetition(text: str) -> str:
     words: Sequence[str] = text.split()
     if len(words) * UNSPACED < len(text):
         words = [sign for sign in text if not sign.isspace()]
-    if len(words) < FEWEST_WORDS or _repeated_pairs(words) < FEW_REPEATED_PAIRS or _is_code(text):
+    lenience = min(MOST_LENIENT, max(1.0, ENOUGH_WORDS / max(1, len(words))))
+    if len(words) < FEWEST_WORDS or _repeated_pairs(words) < FEW_REPEATED_PAIRS * lenience or _is_code(text):
         return ""
-    lenience = min(MOST_LENIENT, max(1.0, ENOUGH_WORDS / len(words)))
     return _repeated_lines(text, lenience) or _repeated_ngrams(words, lenience)
 
 
 def _repeated_pairs(words: Sequence[str]) -> float:
-    return 1 - len(set(zip(words, words[1:], strict=False))) / (len(words) - 1)
+    return 1 - len(set(pairwise(words))) / (len(words) - 1)
 
 
 def _is_code(text: str) -> bool:
@@ -96,6 +98,9 @@ def _repeated_ngrams(words: Sequence[str], lenience: float) -> str:
         repeated = _characters_in_repeated(words, size) / total
         if repeated > share:
             return f"{repeated * lenience:.0%} of it lies in groups of {size} words that came before"
+        # Longer groups that come back lie within shorter ones that do.
+        if repeated < LEAST_SHARE:
+            break
     return ""
 
 
@@ -118,7 +123,8 @@ CHECKS = (
     RowCheck(
         "repetition",
         "Answers that repeat themselves",
-        "The same words, lines or paragraphs over and over, as models and broken exports produce them (the Gopher rules). "
+        "The same words, lines or paragraphs over and over, as models and broken exports produce them (the Gopher "
+        "rules). "
         "The model would learn to go round in circles. Code and tables are not judged.",
         "quality",
         "keep",

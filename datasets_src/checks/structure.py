@@ -104,7 +104,8 @@ CHECKS = (
     RowCheck(
         "unreadable",
         "Rows that can't be read",
-        "Their columns don't hold what the format asks for, such as a turn without a role. If many rows have this, the "
+        "Their columns don't hold what the format asks for, such as a turn without a role. If many rows have "
+        "this, the "
         "format or the column names are probably wrong.",
         "structure",
         "stop",
@@ -113,7 +114,8 @@ CHECKS = (
     RowCheck(
         "missing_content",
         "Missing content",
-        "A turn has no content, or a number or list where text belongs. Nothing can be learned from a gap: mend such rows "
+        "A turn has no content, or a number or list where text belongs. Nothing can be learned from a gap: mend "
+        "such rows "
         "in their source, or drop them.",
         "structure",
         "stop",
@@ -133,7 +135,8 @@ CHECKS = (
     RowCheck(
         "unknown_role",
         "Unknown roles",
-        "Somebody speaks who is neither system, user, assistant nor tool, so it is unclear what the model shall learn "
+        "Somebody speaks who is neither system, user, assistant nor tool, so it is unclear what the model shall "
+        "learn "
         "to say. Name the roles in the source, or drop the rows.",
         "structure",
         "stop",
@@ -142,7 +145,8 @@ CHECKS = (
     RowCheck(
         "role_order",
         "Wrong order of roles",
-        "User and assistant don't take turns, a system prompt comes late, or a tool answers without a call. Fixing joins "
+        "User and assistant don't take turns, a system prompt comes late, or a tool answers without a call. "
+        "Fixing joins "
         "neighbouring turns of one role, and drops a greeting before the first question and late system prompts, "
         "where that makes the row sound.",
         "structure",
@@ -165,7 +169,8 @@ CHECKS = (
     RowCheck(
         "chosen_equals_rejected",
         "Chosen equals rejected",
-        "Both answers of a preference pair say the same, apart from white space. There is no preference to learn from "
+        "Both answers of a preference pair say the same, apart from white space. There is no preference to learn "
+        "from "
         "them.",
         "structure",
         "stop",

@@ -3,43 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 from datasets_src.rows import Candidate, Turn
 from datasets_src.turns import json_text
 
-
-class Text(NamedTuple):
-    """A text of a row, with the name that the source has for its place."""
-
-    field: str
-    text: str
+# The name that the source has for a text's place, and the text. A bare pair: every check makes one for every turn.
+Text = tuple[str, str]
 
 
 def texts_of(row: Candidate) -> list[Text]:
     """Every content, and every string in tool calls and in the tools' descriptions, keys included."""
-    found = []
+    found: list[Text] = []
     for turns in row.parts.values():
         for turn in turns:
-            content = turn.message.get("content")
+            message = turn.message
+            content = message.get("content")
             if isinstance(content, str):
-                found.append(Text(turn.field, content))
-            if "tool_calls" in turn.message:
-                found += [Text(turn.field, text) for text in _strings(turn.message["tool_calls"])]
+                found.append((turn.field, content))
+            if "tool_calls" in message:
+                found += [(turn.field, text) for text in _strings(message["tool_calls"])]
     if row.tools:
-        found += [Text("tools", text) for text in _strings(row.tools)]
+        found += [("tools", text) for text in _strings(row.tools)]
     return found
 
 
-def said_to_be_learned(row: Candidate) -> Iterator[Turn]:
-    """The answers that the model is to give; not those of a preference that it is to avoid."""
+def said_to_be_learned(row: Candidate) -> list[Turn]:
+    """The answers that the model is to give, where they say anything; not those that it is to avoid, or that are given."""
     if row.desirable is False:
-        return
-    for name, turns in row.parts.items():
-        if name != "rejected":
-            for turn in turns:
-                if turn.message["role"] in ("assistant", "text") and turn.text:
-                    yield turn
+        return []
+    answers = [
+        turn
+        for name, turns in row.parts.items()
+        if name != "rejected"
+        for turn in turns
+        if turn.message["role"] in ("assistant", "text")
+    ]
+    return [turn for turn in (answers[-1:] if row.last_only else answers) if turn.text]
 
 
 def rewrite(row: Candidate, change: Callable[[str], str]) -> None:

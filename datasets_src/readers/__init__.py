@@ -13,6 +13,7 @@ from pathlib import Path
 
 from datasets_src.readers.common import json_type
 from datasets_src.readers.documents import check_container, read_extracted
+from datasets_src.readers.hub import hub_version, read_hub
 from datasets_src.readers.json_rows import read_json, read_json_lines
 from datasets_src.readers.parquet import read_parquet
 from datasets_src.readers.tables import read_csv, read_tsv
@@ -20,7 +21,7 @@ from datasets_src.readers.text import read_markdown, read_text
 from datasets_src.rows import RawRow
 from jobs.errors import BadInput, Missing
 
-__all__ = ["READERS", "check_file", "json_type", "read_rows"]
+__all__ = ["READERS", "check_file", "hub_version", "json_type", "read_hub", "read_rows"]
 
 READERS: dict[str, Callable[[Path], Iterator[RawRow]]] = {
     ".jsonl": read_json_lines,
@@ -56,7 +57,8 @@ def check_file(path: Path) -> Callable[[Path], Iterator[RawRow]]:
     if not path.exists():
         raise Missing(f"There is no file {path}.", "Rows are to be read from it.", "Check the path and its spelling.")
     if not path.is_file():
-        raise BadInput(f"{path} is a folder.", "Rows are read from files.", "Name a file in it as the source.")
+        kind = "a folder" if path.is_dir() else "no regular file"
+        raise BadInput(f"{path} is {kind}.", "Rows are read from files.", "Name a file as the source.")
     reader = READERS.get(path.suffix.lower())
     if reader is None:
         known = ", ".join(READERS)

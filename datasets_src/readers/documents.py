@@ -39,15 +39,21 @@ OUT_OF_MEMORY = ("MemoryError", "memory allocation of", "bad_alloc", "Cannot all
 
 @dataclass(frozen=True)
 class Limits:
-    """What a parser may use: memory, seconds without a new row, and processor seconds in all for a file's size."""
+    """What a parser may use: memory, seconds without a new row, and processor seconds in all.
+
+    Both times grow with the file's size by `seconds_per_mb`.
+    """
 
     memory_mb: int = 2048
     idle_seconds: float = 60
     cpu_seconds: float = 60
-    cpu_seconds_per_mb: float = 10
+    seconds_per_mb: float = 10
 
-    def total_cpu_seconds(self, path: Path) -> int:
-        return max(1, round(self.cpu_seconds + self.cpu_seconds_per_mb * path.stat().st_size / 1e6))
+    def idle_for(self, path: Path) -> float:
+        return self.idle_seconds + self.seconds_per_mb * path.stat().st_size / 1e6
+
+    def cpu_for(self, path: Path) -> int:
+        return max(1, round(self.cpu_seconds + self.seconds_per_mb * path.stat().st_size / 1e6))
 
 
 LIMITS = Limits()
@@ -80,7 +86,7 @@ def read_extracted(path: Path, limits: Limits = LIMITS) -> Iterator[RawRow]:
 
 
 def _start(path: Path, limits: Limits, words: IO[bytes]) -> subprocess.Popen[bytes]:
-    numbers = (limits.memory_mb, limits.idle_seconds, limits.total_cpu_seconds(path))
+    numbers = (limits.memory_mb, limits.idle_for(path), limits.cpu_for(path))
     return subprocess.Popen(
         [sys.executable, "-m", "datasets_src.readers.extract", str(path.absolute()), *map(str, numbers)],
         stdin=subprocess.DEVNULL,
@@ -123,7 +129,7 @@ def _ended_early(path: Path, status: int, words: str, limits: Limits) -> BadInpu
     title = TITLES[path.suffix.lower()]
     lines = [line for line in words.splitlines() if line.strip()]
     if "Timeout (" in words or (sys.platform != "win32" and status == -signal.SIGXCPU):
-        why = f"It took longer than {limits.total_cpu_seconds(path)} s, or {limits.idle_seconds:.0f} s without a row."
+        why = f"It took longer than {limits.cpu_for(path)} s, or {limits.idle_for(path):.0f} s without a row."
     elif status == -9 or any(said in words for said in OUT_OF_MEMORY):
         why = f"Reading it takes more than {limits.memory_mb} MB of memory."
     elif status < 0:
@@ -131,6 +137,8 @@ def _ended_early(path: Path, status: int, words: str, limits: Limits) -> BadInpu
     else:
         why = f"Its content made the parser fail: {(lines or [f'exit status {status}'])[-1].rstrip('.')}."
     fix = "Open it in the program that it comes from and save it again, or save its text as another kind of file."
+    if path.suffix.lower() == ".xlsx":
+        fix = "Save the sheet as CSV, which is read at any size."
     return BadInput(f"{path} can't be read as {title}.", why, fix)
 
 

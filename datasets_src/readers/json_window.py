@@ -20,6 +20,9 @@ from jobs.errors import BadInput
 
 LIKELY_LEVELS = 6
 LONGEST_KEY = 10_000
+# A guess at a value's end that fails may have looked through all of the window. So guesses are made only as long as
+# most of them are right; then a file that is made to fail them costs no more than looking at it byte by byte.
+MOST_TRUST = 20.0
 GAINED_TRUST = 0.2
 
 
@@ -54,12 +57,15 @@ class JsonWindow:
         self.text = text
         self.buffer = b""
         self.at = 0
-        # What the file had before the buffer: bytes, line ends, and bytes since the last line end.
+        # How much of the file was before the buffer.
         self.dropped = 0
+        # How many lines end before `buffer[counted]`, and how many bytes of its own line stand before it.
+        self.counted = 0
         self.lines = 0
         self.columns = 0
-        # Whether rows have proved so far to end at their first closing brace, as rows without lists and objects do.
-        self.trust = 10.0
+        # How far rows have proved to end at their first closing brace, as rows without lists and objects do, or where
+        # LIKELY_VALUE says.
+        self.trust_in_brace = self.trust_in_likely = MOST_TRUST
 
     @property
     def fraction(self) -> float:
@@ -108,24 +114,26 @@ class JsonWindow:
 
     def value(self) -> Any:
         """The value that begins here, or a Finding where it can't be had; moves past it."""
-        if self.trust > 0:
+        if self.trust_in_brace > 0:
             end = self.buffer.find(b"}", self.at) + 1
             try:
                 value = orjson.loads(self.buffer[self.at : end])
             except orjson.JSONDecodeError:
-                self.trust -= 1
+                self.trust_in_brace -= 1
             else:
-                self.trust += GAINED_TRUST
+                self.trust_in_brace = min(MOST_TRUST, self.trust_in_brace + GAINED_TRUST)
                 self.at = end
                 return value
-        likely = LIKELY_VALUE.match(self.buffer, self.at)
-        if likely:
+        if self.trust_in_likely > 0:
+            likely = LIKELY_VALUE.match(self.buffer, self.at)
             try:
-                value = orjson.loads(likely.group())
+                value = orjson.loads(likely.group() if likely else b"")
             except orjson.JSONDecodeError:
-                return self._exact_value()
-            self.at = likely.end()
-            return value
+                self.trust_in_likely -= 1
+            else:
+                self.trust_in_likely = min(MOST_TRUST, self.trust_in_likely + GAINED_TRUST)
+                self.at += len(likely.group())  # type: ignore[union-attr]
+                return value
         return self._exact_value()
 
     def skip(self) -> None:
@@ -205,17 +213,19 @@ class JsonWindow:
     def _more(self) -> bool:
         """Read on and drop what is past; whether the file had any more."""
         chunk = self.text.file.read(CHUNK)
-        self.lines, self.columns = self._place()
+        self._place()
         self.dropped += self.at
         self.buffer = self.buffer[self.at :] + chunk
-        self.at = 0
+        self.at = self.counted = 0
         return bool(chunk)
 
     def _place(self) -> tuple[int, int]:
         """How many lines end before what comes next, and how many bytes of its own line stand before it."""
-        line_end = self.buffer.rfind(b"\n", 0, self.at)
-        columns = self.columns + self.at if line_end < 0 else self.at - line_end - 1
-        return self.lines + self.buffer.count(b"\n", 0, self.at), columns
+        self.lines += self.buffer.count(b"\n", self.counted, self.at)
+        line_end = self.buffer.rfind(b"\n", self.counted, self.at)
+        self.columns = self.columns + self.at - self.counted if line_end < 0 else self.at - line_end - 1
+        self.counted = self.at
+        return self.lines, self.columns
 
 
 class _Scan:

@@ -28,8 +28,10 @@ def read_parquet(path: Path) -> Iterator[RawRow]:
             for batch in file.iter_batches(batch_size=_batch_size(file.metadata)):
                 for values in batch_rows(batch):
                     number += 1
-                    fault = values if isinstance(values, Finding) else None
-                    yield RawRow(number, {} if isinstance(values, Finding) else values, number / total, None, fault)
+                    if isinstance(values, dict):
+                        yield RawRow(number, values, number / total)
+                    else:
+                        yield RawRow(number, {}, number / total, None, values)
     except (pyarrow.ArrowException, OSError, ValueError, MemoryError) as error:
         reason = str(error).split("\n")[0] or type(error).__name__
         raise BadInput(f"{path} can't be read as Parquet.", reason, "Save it again, or as JSONL.") from error
@@ -40,7 +42,7 @@ def batch_rows(batch: Any) -> list[dict[str, Any] | Finding]:
     import pyarrow
 
     try:
-        return list(batch.to_pylist())
+        return batch.to_pylist()  # type: ignore[no-any-return]
     except (pyarrow.ArrowException, ValueError, OverflowError):
         return [_row(batch, index) for index in range(batch.num_rows)]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from datasets_src.readers.archive import Refused
-from datasets_src.readers.passages import Block, paragraphs, passages
+from datasets_src.readers.cutting import Block, paragraphs, passages
 from datasets_src.rows import Finding, RawRow
 
 if TYPE_CHECKING:

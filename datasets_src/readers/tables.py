@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from datasets_src.readers.text_file import CHUNK, SAMPLE, TextFile, not_utf8, op
 from datasets_src.rows import Finding, RawRow
 from jobs.errors import BadInput
 
+SHOWN_NAMES = 5
 SEPARATORS = b",;\t|"
 # A NUL byte, or a byte that is not UTF-8 as `surrogateescape` decodes it.
 DAMAGED = re.compile("[\0\udc80-\udcff]")
@@ -187,9 +189,9 @@ def check_heading(path: Path, heading: list[str]) -> list[str]:
     names = [name.strip() for name in heading]
     if not any(names):
         raise BadInput(f"{path} has no heading.", "Its first line names no columns.", "Put the columns' names there.")
-    repeated = sorted({name for name in names if names.count(name) > 1})
+    repeated = sorted(name for name, count in Counter(names).items() if count > 1)
     if repeated:
-        shown = ", ".join(f"'{name}'" for name in repeated)
+        shown = ", ".join(f"'{name}'" for name in repeated[:SHOWN_NAMES])
         raise BadInput(f"{path} names the column {shown} twice.", "One would hide the other.", "Rename one of them.")
     return names
 

@@ -8,17 +8,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from datasets_src.readers.common import holds_nul
-from datasets_src.readers.passages import Block, paragraphs, passages
+from datasets_src.readers.cutting import Block, paragraphs, passages
 from datasets_src.readers.text_file import TextFile, not_utf8, open_text, skip_line
 from datasets_src.rows import Finding, RawRow
 
 # A line is read in pieces of this length: some corpora are one line of a hundred megabytes.
 LONGEST_PIECE = 2**20
 # Where a line that goes on may be cut: behind a space, or behind the marks of languages that use none.
-MAY_CUT_BEHIND = tuple(mark.encode() for mark in (" ", "\t", "。", "，", "、", "！", "？"))
+MAY_CUT_BEHIND = tuple(mark.encode() for mark in (" ", "\t", "\r", "。", "，", "、", "！", "？"))
 MOST_BLANK_LINES = 100
 
-HEADING = re.compile(r" {0,3}#{1,6}(?:[ \t]+(.*?))??(?:[ \t]+#+)?[ \t]*$")
 UNDERLINE = re.compile(r" {0,3}(=+|-{2,})\s*$")
 FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 
@@ -63,6 +62,8 @@ class _Lines:
                 self.position += skip_line(self.file)
                 ended, carried, before = True, b"", "\n"
             number += ended
+        if carried:
+            yield _line(carried, number, before)
 
 
 def _line(content: bytes, number: int, before: str) -> Block:
@@ -82,6 +83,18 @@ def _endless_word() -> Finding:
     )
 
 
+def _heading(line: str) -> str | None:
+    """The text of a heading (`## Like this ##`) without its marks; None for any other line."""
+    indented = line.lstrip(" ")
+    rest = indented.lstrip("#")
+    marks = len(indented) - len(rest)
+    if len(line) - len(indented) > 3 or not 1 <= marks <= 6 or rest[:1] not in ("", " ", "\t"):
+        return None
+    title = rest.strip()
+    unmarked = title.rstrip("#")
+    return unmarked.rstrip() if unmarked[-1:] in ("", " ", "\t") else title
+
+
 def _markdown(lines: Iterable[Block]) -> Iterator[Block]:
     """The same lines with headings marked, and with the blank lines of a fenced block in front of the next line."""
     fence, blank_lines = "", 0
@@ -96,15 +109,15 @@ def _markdown(lines: Iterable[Block]) -> Iterator[Block]:
             yield title
             title = None
         mark = FENCE.match(line.text)
-        heading = HEADING.match(line.text)
+        heading = _heading(line.text)
         if fence:
-            if line.text:
+            if line.text or line.fault:
                 yield replace(line, before="\n" * (1 + blank_lines))
             blank_lines = 0 if line.text else min(blank_lines + 1, MOST_BLANK_LINES)
             if mark and mark.group().strip().startswith(fence) and not line.text[mark.end() :].strip():
                 fence, after_blank = "", False
-        elif heading:
-            yield replace(line, heading=heading.group(1) or "")
+        elif heading is not None:
+            yield replace(line, heading=heading)
             after_blank = True
         elif after_blank and line.text and not mark and not line.fault:
             title, after_blank = line, False

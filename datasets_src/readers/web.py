@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from datasets_src.readers.archive import Refused
-from datasets_src.readers.passages import Block, passages
+from datasets_src.readers.cutting import Block, passages
 from datasets_src.rows import RawRow
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from datasets_src.readers.archive import Refused, check_archive
-from datasets_src.readers.passages import Block, passages
+from datasets_src.readers.cutting import Block, passages
 from datasets_src.rows import RawRow
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import posixpath
 import zipfile
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, time, timedelta
@@ -189,7 +190,7 @@ def _heading(cells: dict[int, Any], flaws: dict[int, str], index: int) -> dict[i
     """The names of the columns by their place from 0."""
     names = {column: str(_plain(value)).strip() for column, value in cells.items()}
     names = {column: name for column, name in names.items() if name}
-    repeated = sorted({name for name in names.values() if list(names.values()).count(name) > 1})
+    repeated = sorted(name for name, count in Counter(names.values()).items() if count > 1)
     if flaws or not names:
         raise Refused("has no heading.", f"Row {index + 1} has to name the columns as text.", "Put the names there.")
     if repeated:

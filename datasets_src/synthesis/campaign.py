@@ -148,6 +148,7 @@ class Campaign:
             over = waiting.tries + item.failures > self.spec.retries
             if over:
                 self.refused[UNSCORED] += 1
+                item.failures = 0
                 item.done_with(waiting)
             return self._useless(error, over)
         item.failures = 0

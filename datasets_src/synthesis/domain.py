@@ -84,7 +84,7 @@ class DomainProgress:
         """Where the attempts end. Without a count, every piece is used once."""
         if self.domain.count is None:
             return len(self._pieces)
-        return math.ceil(self.domain.count / self._per_request * self._spec.attempts)
+        return math.ceil(self.requests_if_all_goes_well * self._spec.attempts)
 
     @property
     def rows_per_request(self) -> int:

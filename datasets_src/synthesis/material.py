@@ -104,10 +104,18 @@ def _messages(values: dict[str, Any], detection: Detection) -> list[Message]:
         turns = next(iter(candidate.conversations()), [])
         messages = [turn.message for turn in turns if turn.text.strip() or turn.role != "assistant"]
         return [] if candidate.tools or candidate.findings else messages
-    column = next((name for name in PROMPT_COLUMNS if isinstance(values.get(name), str)), None)
-    system = values.get("system")
-    opening = [{"role": "system", "content": system}] if isinstance(system, str) and system.strip() else []
-    return [*opening, {"role": "user", "content": values[column]}] if column is not None else []
+    column = next((name for name in PROMPT_COLUMNS if _said(values, name)), None)
+    if column is None:
+        return []
+    asked = values[column] if column == "input" else "\n\n".join(filter(None, (values[column], _said(values, "input"))))
+    opening = [{"role": "system", "content": values["system"]}] if _said(values, "system") else []
+    return [*opening, {"role": "user", "content": asked}]
+
+
+def _said(values: dict[str, Any], column: str) -> str:
+    """A column's text, "" where it holds none."""
+    value = values.get(column)
+    return value if isinstance(value, str) and value.strip() else ""
 
 
 def _unfit(pieces: list[Piece], row: RawRow, spec: SynthesisSpec) -> str | None:

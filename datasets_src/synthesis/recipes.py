@@ -72,7 +72,8 @@ class Recipe:
 def _request(spec: SynthesisSpec, task: Task, *parts: str) -> list[Message]:
     """A request in one message: the parts, the domain, the instructions."""
     about = f"Domain: {task.domain.name}. {task.domain.description}" if task.domain.description else ""
-    again = "You were asked this before: choose other aspects this time." if task.round else ""
+    times = "once" if task.round == 1 else f"{task.round} times"
+    again = f"You were asked this {times} before: choose other aspects this time." if task.round else ""
     return [_user("\n\n".join(part for part in (*parts[:-1], about, spec.instructions, again, parts[-1]) if part))]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -12,12 +13,14 @@ from pydantic import BaseModel
 from datasets_src.synthesis.ledger import Call, Received
 from datasets_src.synthesis.spec import SynthesisSpec
 from datasets_src.synthesis.teacher_spec import TeacherSpec
-from models.endpoints.client import Answer, ChatClient, ChatOptions, Message
+from jobs.errors import Missing
+from models.endpoints.client import Answer, ChatClient, ChatOptions, EndpointFailure, Message
 from models.endpoints.patience import Backoff, PatientClient
 
 # English text has about four characters a token; what is to bound a cost counts twice as many tokens.
 CHARACTERS_PER_TOKEN = 4
 TOKENS_AROUND_A_MESSAGE = 8
+LIST_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -103,3 +106,24 @@ def _client(teacher: TeacherSpec, stack: AsyncExitStack) -> ChatClient:
     address = teacher.base_url or ollama_address()
     access = Access(address, teacher.model_name, teacher.api_key_variable)
     return Ollama(access, teacher.context_length) if teacher.kind == "ollama" else OpenAICompatible(access)
+
+
+def list_models(teacher: TeacherSpec) -> list[str]:
+    """The models that a teacher's endpoint has, for the form. Raises Missing when it can't be asked."""
+
+    async def asking() -> list[str]:
+        async with AsyncExitStack() as stack:
+            client = _client(teacher, stack)
+            stack.push_async_callback(client.close)
+            return await client.models(LIST_SECONDS)
+
+    if teacher.kind == "embedded":
+        return [teacher.model]
+    try:
+        return asyncio.run(asking())
+    except EndpointFailure as failure:
+        raise Missing(
+            f"{teacher.base_url or 'Ollama'} doesn't tell which models it has.",
+            f"{failure.kind}: {failure}",
+            "Check that it is running and that the address is right.",
+        ) from failure

@@ -99,6 +99,9 @@ class ChatClient(Protocol):
     def stream(self, messages: list[Message], options: ChatOptions) -> AsyncGenerator[Piece]:
         """The answer piece by piece; the last piece carries it whole. Raises as `complete`."""
 
+    async def models(self, timeout_seconds: float) -> list[str]:
+        """The names of the models that the endpoint has. Raises as `complete`."""
+
     async def close(self) -> None:
         """Give the connections back."""
 

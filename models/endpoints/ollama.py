@@ -60,6 +60,12 @@ class Ollama:
                     return
         raise EndpointFailure(FailureKind.BROKEN_OFF, "the stream ended before the answer did")
 
+    async def models(self, timeout_seconds: float) -> list[str]:
+        found = (await self._transport.get("/api/tags", timeout_seconds)).get("models")
+        if not isinstance(found, list):
+            raise EndpointFailure(FailureKind.NOT_THE_API, "the list of models has no models")
+        return sorted(str(model.get("name", "")) for model in found)
+
     async def close(self) -> None:
         await self._transport.close()
 

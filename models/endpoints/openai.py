@@ -56,6 +56,12 @@ class OpenAICompatible:
             raise EndpointFailure(FailureKind.BROKEN_OFF, "the stream ended before the answer did")
         yield Piece("", _answer("".join(parts), finish_reason, usage, started))
 
+    async def models(self, timeout_seconds: float) -> list[str]:
+        found = (await self._transport.get("/models", timeout_seconds)).get("data")
+        if not isinstance(found, list):
+            raise EndpointFailure(FailureKind.NOT_THE_API, "the list of models has no data")
+        return sorted(str(model.get("id", "")) for model in found)
+
     async def close(self) -> None:
         await self._transport.close()
 

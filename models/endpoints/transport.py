@@ -63,27 +63,35 @@ class Transport:
 
     async def post(self, path: str, body: dict[str, Any], seconds: float) -> dict[str, Any]:
         """The JSON object that the endpoint answers with, within `seconds`."""
-        async with self._answering(path, body, time.monotonic() + seconds) as chunks:
+        request = self._http.build_request("POST", self.access.address + path, json=body)
+        return await self._object(request, seconds)
+
+    async def get(self, path: str, seconds: float) -> dict[str, Any]:
+        """The JSON object at a path of the endpoint, within `seconds`."""
+        return await self._object(self._http.build_request("GET", self.access.address + path), seconds)
+
+    async def _object(self, request: httpx.Request, seconds: float) -> dict[str, Any]:
+        async with self._answering(request, time.monotonic() + seconds) as chunks:
             content = b"".join([chunk async for chunk in chunks])
-        return json_object(content)
+        return json_object(self._without_key(content))
 
     async def post_for_lines(self, path: str, body: dict[str, Any], seconds: float) -> AsyncGenerator[bytes]:
         """The lines of a streamed answer, without their ends; the blank ones are left out."""
         rest = b""
-        async with self._answering(path, body, time.monotonic() + seconds) as chunks:
+        request = self._http.build_request("POST", self.access.address + path, json=body)
+        async with self._answering(request, time.monotonic() + seconds) as chunks:
             async for chunk in chunks:
                 # Only \n ends a line: other line separators may stand inside JSON text.
                 *lines, rest = (rest + chunk).split(b"\n")
                 for line in lines:
                     if line.strip():
-                        yield line.strip()
+                        yield self._without_key(line.strip())
         if rest.strip():
-            yield rest.strip()
+            yield self._without_key(rest.strip())
 
     @asynccontextmanager
-    async def _answering(self, path: str, body: dict[str, Any], deadline: float) -> AsyncIterator[AsyncIterator[bytes]]:
+    async def _answering(self, request: httpx.Request, deadline: float) -> AsyncIterator[AsyncIterator[bytes]]:
         """The chunks of a response whose status says that it is an answer."""
-        request = self._http.build_request("POST", self.access.address + path, json=body)
         with _told_apart(FailureKind.CONNECTION):
             response = await _before(deadline, self._http.send(request, stream=True))
         try:
@@ -97,7 +105,7 @@ class Transport:
 
     def _refusal(self, response: httpx.Response, content: bytes) -> Exception:
         """What a status other than success means."""
-        status, said = response.status_code, self._without_key(_error_text(content))
+        status, said = response.status_code, _error_text(self._without_key(content))
         told = f"{self.access.address} answered {status}: {said}"
         wait = _retry_after(response.headers.get("Retry-After"))
         if status in (401, 402, 403):
@@ -128,8 +136,9 @@ class Transport:
             "ones often end in /v1).",
         )
 
-    def _without_key(self, text: str) -> str:
-        return text.replace(self._key, "…") if self._key else text
+    def _without_key(self, content: bytes) -> bytes:
+        """What the endpoint sent may be logged, and some repeat the request in their errors."""
+        return content.replace(self._key.encode(), b"(key)") if self._key else content
 
 
 async def _chunks(response: httpx.Response, deadline: float) -> AsyncIterator[bytes]:

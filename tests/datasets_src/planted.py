@@ -11,10 +11,9 @@ from __future__ import annotations
 import html
 import random
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from datasets_src.checks import CheckSettings, RowCheck
 from datasets_src.rows import Candidate, Turn
 from tests.datasets_src.planted_clean import clean_row, paragraph, prose
 from tests.datasets_src.planted_languages import SENTENCES
@@ -74,23 +73,6 @@ class Planted:
     notes: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class Score:
-    """How a check did: rows rightly found, wrongly found, and missed."""
-
-    right: int
-    wrong: int
-    missed: int
-
-    @property
-    def precision(self) -> float:
-        return self.right / (self.right + self.wrong) if self.right + self.wrong else 1.0
-
-    @property
-    def recall(self) -> float:
-        return self.right / (self.right + self.missed) if self.right + self.missed else 1.0
-
-
 def planted_rows(seed: int, count: int) -> Iterator[Planted]:
     """`count` rows, the same for the same seed."""
     rng = random.Random(seed)
@@ -118,18 +100,6 @@ def _plant(planted: Planted, rng: random.Random) -> None:
         if turn is not None and name not in MAKERS:
             free = [other for other in free if other is not turn]
     planted.labels.update(done)
-
-
-def score(check: RowCheck, planted: Iterable[Planted], settings: CheckSettings | None = None) -> Score:
-    """How well a check tells the rows that have its fault from those that don't."""
-    right = wrong = missed = 0
-    for one in planted:
-        found = any(True for _ in check.find(one.row, settings or CheckSettings()))
-        expected = check.name in one.labels
-        right += found and expected
-        wrong += found and not expected
-        missed += expected and not found
-    return Score(right, wrong, missed)
 
 
 def language_rows(seed: int, count: int, wanted: tuple[str, ...]) -> Iterator[Planted]:

@@ -116,7 +116,8 @@ TALK: tuple[tuple[str, str], ...] = (
     ("My dog died yesterday.", "I'm sorry to hear that. Losing a companion of many years hurts; be kind to yourself."),
     (
         "How do chatbots refuse?",
-        "Many chatbots answer dangerous requests with a stock phrase such as “I'm sorry, but I can't help with that.” "
+        "Many chatbots answer dangerous requests with a stock phrase such as “I'm sorry, but I can't help with "
+        "that.” "
         "Others explain why they decline.",
     ),
     ("Write a review of a book on <topic>.", "I cannot recommend this book enough. <name> writes with wit and care."),
@@ -141,12 +142,14 @@ TALK: tuple[tuple[str, str], ...] = (
     ),
     (
         "How do I get people to subscribe to a newsletter?",
-        "Offer something of worth, keep the form short, and tell readers how often you write. <name> doubled her list "
+        "Offer something of worth, keep the form short, and tell readers how often you write. <name> doubled her "
+        "list "
         "by promising one recipe a week.",
     ),
     (
         "What is a language model's knowledge cutoff?",
-        "It is the date of the newest documents that the model was trained on. It can't know about later events unless "
+        "It is the date of the newest documents that the model was trained on. It can't know about later events "
+        "unless "
         "it is given a search tool.",
     ),
     (
@@ -163,7 +166,8 @@ TALK: tuple[tuple[str, str], ...] = (
     ),
     (
         "What is two-factor authentication?",
-        "Besides the password you enter a token that changes every 30 seconds. Never share your password: nobody needs it.",
+        "Besides the password you enter a token that changes every 30 seconds. Never share your password: nobody "
+        "needs it.",
     ),
     (
         "Write an apology to a customer.",
@@ -241,8 +245,9 @@ CODE: tuple[tuple[str, str], ...] = (
     ),
     (
         "Clone the repository.",
-        "Run `git clone git@github.com:someone/project.git`, then `npm install react@18.2.0 left-pad@1.3.0`. The icon is "
-        "`logo@2x.png`.",
+        "Run `git clone git@github.com:someone/project.git`, then `npm install react@18.2.0 left-pad@1.3.0`. The "
+        "icon is "
+        "is `logo@2x.png`.",
     ),
     (
         "Write a C++ loop.",
@@ -257,7 +262,8 @@ CODE: tuple[tuple[str, str], ...] = (
     (
         "Set up a test for the login.",
         "@pytest.fixture\ndef user():\n    return User(name='<name>', password='password', token='test')\n\n\n"
-        "def test_login(user):\n    assert login(user.name, user.password)\n    assert not login(user.name, 'wrong')\n",
+        "def test_login(user):\n    assert login(user.name, user.password)\n    assert not login(user.name, "
+        "'wrong')\n",
     ),
     (
         "Pad a matrix with zeros.",

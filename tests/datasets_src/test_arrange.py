@@ -195,7 +195,7 @@ def test_edits_by_hand_are_a_layer_over_the_source(build_rows: BuildRows, sums: 
 
 
 def test_an_unknown_check_or_remedy_is_refused_with_the_known_ones(build_rows: BuildRows, sums: Rows) -> None:
-    with pytest.raises(BadInput, match="`exact_duplicat` is no check"):
+    with pytest.raises(BadInput, match=r"`exact_duplicat` is no check \(did you mean exact_duplicate\?\)"):
         build_rows(sums, remedies={"exact_duplicat": "drop"})
     with pytest.raises(BadInput, match="`unreadable` can't be `keep`; possible: drop, stop"):
         build_rows(sums, remedies={"unreadable": "keep"})

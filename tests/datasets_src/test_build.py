@@ -235,7 +235,7 @@ def test_a_row_too_deep_to_be_written_is_a_bad_row(build_rows: BuildRows, sums: 
     for _ in range(400):
         deep = [deep]
     version = build_rows([*sums, {"question": "q", "answer": "a", "deep": deep}], on_bad_rows="skip")
-    assert version.report["problems"][0]["what"] == "can't be written as JSON"
+    assert version.report["problems"][0]["what"] == "is nested too deep"
 
 
 def test_all_missing_files_are_named_at_once(build_rows: BuildRows, workspace: Workspace) -> None:

@@ -4,114 +4,23 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from jobs.directory import State
-from jobs.workspace import Workspace
 from tests.toys import write_rows
-from tests.ui.page_process import free_port, wait_for_page
+from tests.ui.browser import Served, field_of, open_page, open_tab
 
 playwright = pytest.importorskip("playwright.sync_api", reason="the Python package playwright isn't installed")
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-ROOT = Path(__file__).resolve().parents[2]
 JOB_MILLISECONDS = 120_000
 STEPS = 8
 LONGER = 150
-
-
-@dataclass
-class Served:
-    """A page over a workspace of its own, as a process that can be killed and started again."""
-
-    workspace: Workspace
-    port: int
-    process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def running(self) -> bool:
-        return self.process is not None and self.process.poll() is None
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/"
-
-    def start(self) -> None:
-        command = [sys.executable, "app.py", "--port", str(self.port), "--workspace", str(self.workspace.root)]
-        self.process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
-        wait_for_page(self.port)
-
-    def kill(self) -> None:
-        assert self.process is not None
-        self.process.kill()
-        self.process.wait()
-
-
-@pytest.fixture
-def served(tmp_path: Path) -> Iterator[Served]:
-    server = Served(Workspace(tmp_path / "workspace"), free_port())
-    server.start()
-    yield server
-    server.kill()
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if program is None:
-        pytest.skip("no Chromium is installed (apt install chromium)")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-dev-shm-usage"])
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def page(chromium: Any, served: Served) -> Iterator[Any]:
-    """An open page; what it asked of other machines, and what its scripts complained of, fails the test."""
-    page = chromium.new_page(viewport={"width": 1280, "height": 1000})
-    foreign: list[str] = []
-    faults: list[str] = []
-    page.on("request", lambda request: foreign.append(request.url) if is_foreign(request.url) else None)
-    page.on("pageerror", lambda error: faults.append(str(error)) if is_fault(str(error), served) else None)
-    open_page(page, served)
-    yield page
-    page.close()
-    assert not foreign
-    assert not faults
-
-
-def is_fault(message: str, served: Served) -> bool:
-    """A page that is left, or whose server is killed, while it still fetches a script complains of that: we did it."""
-    return served.running and not message.startswith("Failed to fetch dynamically imported module")
-
-
-def is_foreign(url: str) -> bool:
-    return not url.startswith(("http://127.0.0.1", "data:", "blob:"))
-
-
-def open_page(page: Any, served: Served) -> None:
-    page.goto(served.url)
-    playwright.expect(page.locator("#machine")).to_contain_text("disk free", timeout=30_000)
-
-
-def open_tab(page: Any, name: str) -> None:
-    page.get_by_role("tab", name=re.compile(name)).click()
-
-
-def field_of(page: Any, name: str) -> Any:
-    """Where one types the value of an option: its tab, then its dotted name."""
-    return page.locator(f"#{name}").locator("input, textarea").first
 
 
 def rows(path: Path) -> Path:
@@ -122,7 +31,7 @@ def rows(path: Path) -> Path:
 def build_dataset(page: Any, path: Path) -> None:
     page.get_by_label("My own rows").check()
     playwright.expect(field_of(page, "datasets-name")).to_have_value("my-data")
-    page.locator("input[type=file][accept*=jsonl]").set_input_files(path)
+    page.locator("#datasets-uploads input[type=file]").set_input_files(path)
     playwright.expect(page.locator(".hearth-look")).to_contain_text("Every row can be used", timeout=20_000)
     field_of(page, "datasets-name").fill("sums")
     page.locator("#build").click()

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from datasets_src.interactions import InteractionFilter
 from datasets_src.spec import DatasetSpec
+from datasets_src.synthesis.spec import SynthesisSpec
 from evaluation.spec import EvaluateSpec
 from export.spec import ExportSpec
 from jobs.spec import Spec
@@ -36,6 +38,16 @@ SPECS: list[tuple[type[Spec], dict[str, Any]]] = [
         },
     ),
     (EvaluateSpec, {"models": ["embedded", "job:1"], "data": "mine", "metrics": ["perplexity"], "max_items": None}),
+    (
+        SynthesisSpec,
+        {
+            "name": "mine",
+            "mode": "multi_turn",
+            "teachers": [{"model": "ollama:small", "weight": 2.0}],
+            "domains": [{"name": "jokes", "count": 7}],
+            "judge": {"rubric": "Is it funny?"},
+        },
+    ),
     (ExportSpec, {"job": "1", "to": ["gguf", "adapter"], "quantisations": ["q8_0"], "name": "mine-1"}),
 ]
 
@@ -75,15 +87,28 @@ def test_a_word_and_a_number_share_a_field() -> None:
 
 
 def test_what_cannot_be_read_is_left_for_the_spec_to_name() -> None:
-    values = values_of_raw(form_fields(DatasetSpec), {"name": "a", "sources": [["a.jsonl", "", "often", "", "", ""]]})
-    assert values["sources"] == [{"path": "a.jsonl", "weight": "often"}]
+    values = values_of_raw(form_fields(SynthesisSpec), {"name": "a", "domains": [["jokes", "many", ""]]})
+    assert values["domains"] == [{"name": "jokes", "count": "many"}]
 
 
-def test_empty_lines_of_a_table_are_no_sources() -> None:
-    values = values_of_raw(
-        form_fields(DatasetSpec), {"sources": [["a.jsonl", "", "", "", "", ""], [""] * 6, [None] * 6]}
-    )
-    assert values["sources"] == [{"path": "a.jsonl"}]
+def test_empty_lines_of_a_table_are_no_entries() -> None:
+    values = values_of_raw(form_fields(SynthesisSpec), {"domains": [["jokes", "", ""], [""] * 3, [None] * 3]})
+    assert values["domains"] == [{"name": "jokes"}]
+
+
+def test_a_part_that_may_lack_is_none_while_what_it_needs_is_empty() -> None:
+    fields = form_fields(SynthesisSpec)
+    raw = raw_of_values(fields, {"judge": {"rubric": "Is it right?", "min_score": 5}})
+    assert values_of_raw(fields, raw)["judge"] == {"rubric": "Is it right?", "min_score": 5, "teacher": None}
+    assert values_of_raw(fields, {**raw, "judge.rubric": ""})["judge"] is None
+    assert next(field for field in fields if field.path == "judge.rubric").depth == "common"
+
+
+def test_a_date_is_entered_as_text() -> None:
+    fields = form_fields(InteractionFilter)
+    chosen = InteractionFilter.parse(values_of_raw(fields, {"date_from": "2026-01-31"}))
+    assert str(chosen.date_from) == "2026-01-31"
+    assert raw_of_spec(fields, chosen)["date_from"] == "2026-01-31"
 
 
 def test_an_optional_number_may_be_empty_and_a_required_one_may_not() -> None:

@@ -32,17 +32,19 @@ def test_every_tabs_handlers_leave_torch_alone(tmp_path: Path) -> None:
         from jobs.workspace import Workspace
         from ui.layout import build_page
         from ui.page import Settings
-        from ui import chat_panel, choices, datasets_tab, evaluation_tab, export_tab, machine, own_rows, training_tab
+        from ui import build_panel, chat_panel, choices, evaluation_tab, expansion_panel, export_tab, machine
+        from ui import sources, training_tab, versions_panel
         workspace = Workspace(Path({str(tmp_path / "w")!r}))
         build_page(Settings(workspace.root))
-        own_rows.look(workspace, [workspace.uploads / "rows.jsonl"])
+        assert "Every row can be used" in sources.look_html(workspace, {{"path": "uploads/rows.jsonl"}})
+        expansion_panel.tried(expansion_panel.parsed(expansion_panel.EXAMPLE))
         build(DatasetSpec.parse({{"name": "d", "sources": [{{"path": "uploads/rows.jsonl"}}]}}), workspace)
         place = workspace.new_job_path("data.build")
         job = JobDirectory.create(place, kind="data.build", title="d", spec={{}}, resource=None)
         job.write_manifest({{"figures": {{"dataset": "d"}}, "artifacts": {{}}, "seconds": 1}})
         done = Status(State.SUCCEEDED)
-        assert "d@" in datasets_tab.result(workspace, job, done)[0]
-        assert "trained" in datasets_tab.mask_of(workspace, job, 1)
+        assert "d@" in build_panel.result(workspace, job, done)[1]
+        assert "train.parquet" in versions_panel.saved(workspace, "parquet")
         spec = {{"model": "embedded", "data": "d"}}
         train = JobDirectory.create(workspace.new_job_path("train"), kind="train", title="t", spec=spec, resource=None)
         train.write_status(done)
@@ -57,7 +59,7 @@ def test_every_tabs_handlers_leave_torch_alone(tmp_path: Path) -> None:
         chat_panel.held_out_prompt(workspace, train.id)
         chat_panel.chat_view(workspace, "")
         machine.queue_view(workspace, "", demo=False)
-        print([name for name in ("torch", "transformers", "trl", "unsloth", "peft") if name in sys.modules])
+        print([name for name in ("torch", "transformers", "trl", "unsloth", "peft", "datasets") if name in sys.modules])
     """
     result = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(script)],
@@ -100,13 +102,18 @@ def test_an_empty_question_is_refused(workspace: Workspace) -> None:
 
 
 def test_the_snake_example_is_what_a_fresh_workspace_offers(workspace: Workspace) -> None:
+    from datasets_src.build import build
     from datasets_src.spec import DatasetSpec
-    from ui import datasets_tab
+    from recipes.snake.pipeline import write_rows
+    from ui import dataset_draft, datasets_tab
 
-    assert datasets_tab.chosen_source(workspace) == datasets_tab.SNAKE
-    spec = DatasetSpec.parse(datasets_tab.snake_values())
+    assert dataset_draft.chosen_source(workspace) == dataset_draft.SNAKE
+    assert not datasets_tab.snake_rows_are_there(workspace)
+    demo = build(write_rows(workspace, rows=60), workspace)
+    assert datasets_tab.snake_rows_are_there(workspace)
+    spec = DatasetSpec.parse(dataset_draft.snake_values())
     assert {source.tag for source in spec.sources} == {"BFS", "DFS", "A*", "Hamiltonian"}
-    assert all(source.path.startswith("uploads/snake/") for source in spec.sources)
+    assert build(spec, workspace).id == demo.id, "the page builds what the demo builds"
 
 
 def test_the_error_boundary_keeps_outputs_and_shows_the_error(workspace: Workspace) -> None:

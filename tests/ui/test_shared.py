@@ -10,7 +10,6 @@ from jobs.directory import JobDirectory, State, Status
 from jobs.errors import BadInput, Missing
 from jobs.workspace import Workspace
 from tests.toys import write_rows
-from ui import datasets_tab, own_rows
 from ui.charts import CHARTS, POINTS, chart_frame, thin
 from ui.conversation import Ask, Turn, answer_of, ask, conversation_html, history, read_turns, save_turns
 from ui.drafts import read_draft, save_draft
@@ -31,6 +30,14 @@ def test_a_draft_is_kept_on_disk_and_none_forgets(workspace: Workspace) -> None:
     save_draft(workspace, "training", form={"rank": 4}, job="a")
     save_draft(workspace, "training", job=None)
     assert read_draft(Workspace(workspace.root), "training") == {"form": {"rank": 4}}
+
+
+def test_drafts_kept_at_the_same_time_lose_nothing(workspace: Workspace) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: save_draft(workspace, "training", **{f"option{number}": number}), range(100)))
+    assert len(read_draft(workspace, "training")) == 100
 
 
 def test_a_spoilt_draft_is_an_empty_one(workspace: Workspace) -> None:
@@ -57,6 +64,14 @@ def test_a_failed_job_shows_its_error_and_hint(workspace: Workspace) -> None:
     html = job_error(job, status)
     assert html.count("No row.") == 1 and "It is empty." in html and "Add rows." in html
     assert html in job_html(job, status)
+
+
+def test_a_long_list_of_faults_is_behind_a_fold() -> None:
+    faults = [f"- row {number} is empty" for number in range(20)]
+    html = explain(BadInput("\n".join(["20 rows can't be used:", *faults]), "They are empty.", "Mend them."))
+    first, folded = html.split("<details>")
+    assert "20 rows can&#x27;t be used:" in first and "row 19" not in first and "row 19" in folded
+    assert "<details>" not in explain(BadInput("One row:\n- row 1", "It is empty.", "Mend it."))
 
 
 def test_a_job_shows_state_progress_and_time_left(workspace: Workspace) -> None:
@@ -150,20 +165,6 @@ def test_the_loss_chart_draws_both_lines() -> None:
     assert list(frame["line"]) == ["training rows", "training rows", "held-out rows"]
 
 
-def test_what_is_in_a_file_shows_with_its_faults(workspace: Workspace) -> None:
-    good = {"prompt": "Two?", "completion": "2 <b>"}
-    path = write_rows(workspace.uploads / "a.jsonl", [good, {"prompt": "Three?", "completion": ""}])
-    html = own_rows.look(workspace, [path, workspace.uploads / "gone.jsonl"])
-    assert "2 &lt;b&gt;" in html and "row 2" in html and "1 row can&#x27;t be used" in html and "gone.jsonl" in html
-
-
-def test_nothing_pasted_is_refused(workspace: Workspace) -> None:
-    with pytest.raises(BadInput):
-        own_rows.keep_pasted(workspace, "  \n")
-    assert own_rows.keep_pasted(workspace, '{"prompt": "a"}').suffix == ".jsonl"
-    assert own_rows.keep_pasted(workspace, "prompt,completion\na,b").name == "pasted.csv"
-
-
 def test_a_conversation_gives_each_side_its_own_answers(workspace: Workspace) -> None:
     job = make_job(workspace, "chat")
     ask(workspace, job, "Hello?", ["base", "tuned"], 8)
@@ -193,12 +194,3 @@ def test_a_job_that_no_longer_waits_cannot_move_up(workspace: Workspace) -> None
 
     with pytest.raises(Missing):
         run_next(workspace, str(workspace.jobs / "none"))
-
-
-def test_changing_the_source_keeps_what_was_entered_for_each(workspace: Workspace) -> None:
-    datasets_tab.change_source(workspace, datasets_tab.OWN)
-    save_draft(workspace, "datasets", form={"name": "mine"})
-    datasets_tab.change_source(workspace, datasets_tab.SNAKE)
-    assert read_draft(workspace, "datasets")["form"] == {}
-    datasets_tab.change_source(workspace, datasets_tab.OWN)
-    assert read_draft(workspace, "datasets")["form"] == {"name": "mine"}

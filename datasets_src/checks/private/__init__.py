@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 
 from datasets_src.checks.private.emails import emails
@@ -20,12 +20,12 @@ FEWEST_DIGITS = 4
 COLONS_OF_IPV6 = 7
 # In this order: what one has found is out of reach for the next.
 IN_NUMBERS: tuple[Callable[[str, list[Stretch]], Iterator[Span]], ...] = (ibans, cards, addresses, phones)
-LONGEST_REMEMBERED = 20_000
+LONG = 20_000
 
 
 def private_spans(text: str) -> tuple[Span, ...]:
     """Everything private in a text, in order and without overlaps."""
-    return _remembered(text) if len(text) <= LONGEST_REMEMBERED else _scan(text)
+    return _remembered(text) if len(text) < LONG else _remembered_long(text)
 
 
 def _scan(text: str) -> tuple[Span, ...]:
@@ -45,12 +45,18 @@ def _digits(text: str) -> int:
     return sum(map(str.isdigit, text))
 
 
-# Each kind has a check of its own, and all of them look at the same texts one after another.
+# Each kind has a check of its own, and all of them look at the same texts one after another. Few long ones are kept.
 _remembered = lru_cache(maxsize=128)(_scan)
-forget = _remembered.cache_clear
+_remembered_long = lru_cache(maxsize=4)(_scan)
 
 
-def _without(text: str, spans: Iterator[Span], found: list[Span]) -> str:
+def forget() -> None:
+    """Look at texts anew; for measuring."""
+    _remembered.cache_clear()
+    _remembered_long.cache_clear()
+
+
+def _without(text: str, spans: Iterable[Span], found: list[Span]) -> str:
     """Add the spans to those found; the text with them blotted out, of the same length."""
     pieces, at = [], 0
     for span in spans:

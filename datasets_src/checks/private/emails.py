@@ -12,18 +12,22 @@ PLAIN = re.compile(
 )
 _DOT = r"(?:\.|\s?[\[(]\s?(?:dot|\.)\s?[\])]\s?)"
 HIDDEN = re.compile(
-    rf"(?<![\w+%])(\w[\w.+%-]{{0,63}})\s?[\[(]\s?(?:at|@)\s?[\])]\s?((?:[\w-]{{1,63}}{_DOT}){{1,6}}([^\W\d_]{{2,24}}))(?!\w)"
+    rf"(?<![\w+%])(\w[\w.+%-]{{0,63}})\s?[\[(]\s?(?:at|"
+    rf"@)\s?[\])]\s?((?:[\w-]{{1,63}}{_DOT}){{1,6}}([^\W\d_]{{2,24}}))(?!\w)"
 )
 # Top-level domains of more than two letters that addresses end in; others (`logo@2x.png`, `a@b.data`) are no addresses.
-GENERIC = frozenset(
-    "com org net edu gov mil int info biz name pro aero coop museum jobs mobi travel app dev xyz online site store shop "
+_GENERIC = (
+    "com org net edu gov mil int info biz name pro aero coop museum jobs mobi travel app dev xyz online site "
+    "store shop "
     "tech cloud blog email live media agency studio design digital group team world today life club space website "
     "company systems solutions services consulting software network center academy school university college berlin "
-    "wien paris london amsterdam tokyo nyc bank law legal health care clinic global international news press".split()
+    "wien paris london amsterdam tokyo nyc bank law legal health care clinic global international news press"
 )
+GENERIC = frozenset(_GENERIC.split())
 # Reserved for examples (RFC 2606), and what everybody writes in their place.
 EXAMPLE_DOMAIN = re.compile(
-    r"(?:^|\.)(?:(?:example|test|invalid|localhost)(?:\.[a-z]{2,3}){0,2}|(?:your|my)?-?(?:domain|company)\.(?:com|org|net))$"
+    r"(?:^|\.)(?:(?:example|test|invalid|localhost)(?:\.[a-z]{2,3}){0,2}|(?:your|my)?-?(?:domain|company)\.(?:com|"
+    r"org|net))$"
 )
 # Accounts of version control, as in `git@github.com:owner/project.git`.
 NOBODY = ("git", "hg", "svn")

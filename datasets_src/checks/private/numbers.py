@@ -30,23 +30,21 @@ ISSUERS = tuple(
         ("5018|5020|5038|5893|6304|6759|676[1-3]", (16, 18, 19)),
     )
 )
-# Visa gave out cards of 13 digits long ago; nowadays such a number is an article's, unless the text says otherwise.
+# Visa gave out cards of 13 digits long ago. Article numbers have as many, and a check digit of another kind.
 OLD_VISA = 13
 CARD_WORD = re.compile(r"\b(?:visa|card|credit|karte)\b", re.IGNORECASE)
 
 IBAN_START = re.compile(r"(?<![A-Za-z0-9])([A-Z]{2})[0-9]{2}(?=[ -]?[A-Z0-9])")
 # Characters of an IBAN by country (SWIFT's IBAN registry).
+_LENGTHS = (
+    "15:NO 16:BE 18:DK,FI,FO,GL,NL,SD,FK 19:MK,SI 20:AT,BA,EE,KZ,LT,LU,XK,MN 21:CH,CR,HR,LI,LV "
+    "22:BG,BH,DE,GB,GE,IE,ME,RS,VA 23:AE,GI,IL,IQ,OM,TL,SO 24:AD,CZ,ES,MD,PK,RO,SA,SE,SK,TN,VG "
+    "25:LY,PT,ST 26:IS,TR 27:FR,GR,IT,MC,MR,SM,BI,DJ 28:AL,AZ,BY,CY,DO,GT,HU,LB,NI,PL,SV 29:BR,EG,PS,QA,UA "
+    "30:JO,KW,MU,YE 31:MT,SC 32:LC 33:RU"
+)
 IBAN_LENGTHS = {
     country: int(length)
-    for length, countries in (
-        line.split(":")
-        for line in (
-            "15:NO 16:BE 18:DK,FI,FO,GL,NL,SD,FK 19:MK,SI 20:AT,BA,EE,KZ,LT,LU,XK,MN 21:CH,CR,HR,LI,LV "
-            "22:BG,BH,DE,GB,GE,IE,ME,RS,VA 23:AE,GI,IL,IQ,OM,TL,SO 24:AD,CZ,ES,MD,PK,RO,SA,SE,SK,TN,VG "
-            "25:LY,PT,ST 26:IS,TR 27:FR,GR,IT,MC,MR,SM,BI,DJ 28:AL,AZ,BY,CY,DO,GT,HU,LB,NI,PL,SV 29:BR,EG,PS,QA,UA "
-            "30:JO,KW,MU,YE 31:MT,SC 32:LC 33:RU"
-        ).split()
-    )
+    for length, countries in (group.split(":") for group in _LENGTHS.split())
     for country in countries.split(",")
 }
 
@@ -68,8 +66,10 @@ PUBLIC_SERVERS = frozenset(
 )
 # Before a version, a section, or one of a row of decimal fractions: four numbers are as often these as an address.
 NUMBERED = re.compile(
-    r"(?:\b(?:version|release|ver|rev|revision|build|firmware|driver|section|chapter|clause|article|paragraph|figure|table|"
-    r"patch|sdk|oid|(?:up|down)grad\w+ to|updat\w+ to|rule|appendix|part|no|step|item)s?\b|\bv|§|№|\.[0-9]+)[.:#]?[ \t]*(?:[\w.]+ (?:and|to|or|–|-) )?\Z",
+    r"(?:\b(?:version|release|ver|rev|revision|build|firmware|driver|section|chapter|clause|article|paragraph|"
+    r"figure|table|"
+    r"patch|sdk|oid|(?:up|down)grad\w+ to|updat\w+ to|rule|appendix|part|no|step|item)s?\b|\bv|§|№|"
+    r"\.[0-9]+)[.:#]?[ \t]*(?:[\w.]+ (?:and|to|or|–|-) )?\Z",
     re.IGNORECASE,
 )
 NETWORK_WORD = re.compile(
@@ -96,8 +96,14 @@ def cards(text: str, stretches: list[Stretch]) -> Iterator[Span]:
 
 def _is_issued(digits: str, text: str, match: re.Match[str]) -> bool:
     if len(digits) == OLD_VISA:
-        return digits[0] == "4" and bool(CARD_WORD.search(text[max(0, match.start() - LOOK_BACK) : match.start()]))
+        before = text[max(0, match.start() - LOOK_BACK) : match.start()]
+        return digits[0] == "4" and (not _is_article(digits) or bool(CARD_WORD.search(before)))
     return any(len(digits) in lengths and prefix.match(digits) for prefix, lengths in ISSUERS)
+
+
+def _is_article(digits: str) -> bool:
+    """Whether the last digit is right for an article number (EAN-13, ISBN-13)."""
+    return (sum(map(int, digits[::2])) + 3 * sum(map(int, digits[1::2]))) % 10 == 0
 
 
 def luhn(digits: str) -> bool:

@@ -1,4 +1,5 @@
-"""Telephone numbers. Unmistakable ways of writing them are taken as they are, others only after a word like `phone`."""
+"""Telephone numbers. Unmistakable ways of writing them are taken as they are, others only after a word like "
+"`phone`."""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ _SPACED_END = _END + r"(?![ ][0-9])"
 CERTAIN = re.compile(
     "|".join(
         (
-            rf"(?<![\w+])\+1[ .-]{{0,2}}\(?[2-9][0-9]{{2}}\)?[ .-]{{0,2}}[0-9]{{3}}[ .-]?[0-9]{{4}}{_EXTENSION}{_END}",
+            rf"(?<![\w+])\+1[ .-]{{0,2}}\(?[2-9][0-9]{{2}}\)?[ .-]{{0,2}}[0-9]{{3}}[ "
+            rf".-]?[0-9]{{4}}{_EXTENSION}{_END}",
             rf"(?<![\w+])\+{_COUNTRY}{_GROUPS}{_EXTENSION}{_END}",
             rf"{_SPACED_START}00[ -]?{_COUNTRY}(?=[ .\-/(]){_GROUPS}{_EXTENSION}{_END}",
             # North America, with brackets, hyphens or dots.
@@ -70,6 +72,8 @@ def phones(text: str, stretches: list[Stretch]) -> Iterator[Span]:
     """Telephone numbers in order."""
     found = {}
     for start, end in stretches:
+        if sum(map(str.isdigit, text[start:end])) < FEWEST_AFTER_WORD - 1:
+            continue
         for match in CERTAIN.finditer(text, max(0, start - SIGNS_BEFORE), end + SEEN_BEHIND):
             if _is_number(match[0], FEWEST_DIGITS):
                 found[match.span()] = match[0]

@@ -1,4 +1,5 @@
-"""Keys, tokens and passwords: by the prefixes that services give them, and as random text after a word such as `password`."""
+"""Keys, tokens and passwords: by the prefixes that services give them, and as random text after a word such as "
+"`password`."""
 
 from __future__ import annotations
 
@@ -42,9 +43,11 @@ TOKENS = tuple(
         ("://", r"://[^\s:/@]{1,64}:([^\s:/@]{3,64})@"),
     )
 )
+HINTS = tuple(hint for hint, _ in TOKENS)
 WORD = re.compile(
     r"[Pp]ass(?:word|wd|phrase|code)|PASS(?:WORD|WD|PHRASE)|[Pp]wd|PWD|"
-    r"(?:[Aa]pi|API|[Aa]ccess|ACCESS|[Ss]ecret|SECRET|[Aa]uth|AUTH|[Pp]rivate|PRIVATE|[Aa]ccount|ACCOUNT|[Ee]ncryption|"
+    r"(?:[Aa]pi|API|[Aa]ccess|ACCESS|[Ss]ecret|SECRET|[Aa]uth|AUTH|[Pp]rivate|PRIVATE|[Aa]ccount|ACCOUNT|"
+    r"[Ee]ncryption|"
     r"ENCRYPTION|[Ss]igning|SIGNING|[Ss]torage|STORAGE|[Mm]aster|MASTER|[Cc]lient|CLIENT)[ _-]?(?:[Kk]ey|KEY)|"
     r"[Tt]oken|TOKEN|[Ss]ecret|SECRET|[Cc]redential"
 )
@@ -53,11 +56,13 @@ WORD_HINTS = ("passw", "passphrase", "passcode", "pwd", "token", "secret", "cred
 KEY_HINT = re.compile("[_-]key|(?:api|access|auth|private|account|encryption|signing|storage|master|client) ?key")
 VALUE = re.compile(
     r"[\"'`\])*]{0,2}\s?(?:=>|:=|==?|:|>|\bis\b(?: now)?:?)\s?(?:\*\*)?"
-    r"(?:\"([^\"\s]{8,200})\"|'([^'\s]{8,200})'|`([^`\s]{8,200})`|([A-Za-z0-9_\-+/=.!@#$%^&*~?]{8,200})(?=[\s\"',;)\]}<]|$))"
+    r"(?:\"([^\"\s]{8,200})\"|'([^'\s]{8,200})'|`([^`\s]{8,200})`|"
+    r"([A-Za-z0-9_\-+/=.!@#$%^&*~?]{8,200})(?=[\s\"',;)\]}<]|$))"
 )
 ARGUMENT = re.compile(r"[ =][\"']?([A-Za-z0-9_\-+/=.!@#$%^&*~?]{8,200})")
 PLACEHOLDER = re.compile(
-    r"your|example|xxx|\*\*\*|\.\.\.|placeholder|change.?me|insert|dummy|sample|redacted|hidden|secret|password|passwd|"
+    r"your|example|xxx|\*\*\*|\.\.\.|placeholder|change.?me|insert|dummy|sample|redacted|hidden|secret|password|"
+    r"passwd|"
     r"token|api.?key|12345678|[<>{}$()\[\]]|^(?:test|env|str|none|null|true|false)",
     re.IGNORECASE,
 )
@@ -67,28 +72,30 @@ RANDOM_BITS, RANDOM_LENGTH = 3.0, 16
 PASSWORD_BITS = 2.5
 PATH = re.compile(r"[~.]{0,2}/")
 MANY_SIGNS = 20
-# The shortest token of TOKENS; a text without a word as long has none.
-SHORTEST_TOKEN = 20
 
 
-def secrets(text: str) -> Iterator[Span]:
+def secrets(text: str) -> list[Span]:
     """Secrets in order; what only stands for one (`your-api-key`) is left out."""
-    found: set[Span] = set()
-    if "://" in text or max(map(len, text.split()), default=0) >= SHORTEST_TOKEN:
-        found.update(span for hint, pattern in TOKENS if hint in text for span in _tokens(pattern, text))
+    found: list[Span] = []
+    if any(map(text.__contains__, HINTS)):
+        found += [span for hint, pattern in TOKENS if hint in text for span in _tokens(pattern, text)]
     lower = text.lower()
-    if any(hint in lower for hint in WORD_HINTS) or ("key" in lower and KEY_HINT.search(lower)):
-        found.update(_named(text))
-    yield from sorted(found, key=lambda span: (span.start, -span.end))
+    if any(map(lower.__contains__, WORD_HINTS)) or ("key" in lower and KEY_HINT.search(lower)):
+        found += _named(text)
+    return sorted(set(found), key=lambda span: (span.start, -span.end)) if found else found
 
 
 def _tokens(pattern: re.Pattern[str], text: str) -> Iterator[Span]:
     for match in pattern.finditer(text):
         group = pattern.groups
         value = match[group]
-        if not PLACEHOLDER.search(value) and (group == 0 or _looks_random(value) or _is_password(value)):
-            if group or any(sign.isdigit() for sign in value) or len(set(value)) >= MANY_SIGNS:
-                yield Span(*match.span(group), "secret", value)
+        if not PLACEHOLDER.search(value) and (_is_password(value) if group else _is_token(value)):
+            yield Span(*match.span(group), "secret", value)
+
+
+def _is_token(text: str) -> bool:
+    """What has a service's prefix and is not spelled out of words."""
+    return any(map(str.isdigit, text)) or len(set(text)) >= MANY_SIGNS
 
 
 def _named(text: str) -> Iterator[Span]:

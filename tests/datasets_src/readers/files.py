@@ -46,7 +46,7 @@ def xlsx(*sheets: str, parts: dict[str, bytes] | None = None, hidden: Sequence[i
     """A workbook of sheets, each given as the XML of its rows; `parts` are added to the archive or replace others."""
     numbers = range(1, len(sheets) + 1)
     entries = "".join(
-        f'<sheet name="Sheet{n}" sheetId="{n}" r:id="rId{n}"{" state=" + chr(34) + "hidden" + chr(34) if n in hidden else ""}/>'
+        f'<sheet name="Sheet{n}" sheetId="{n}" state="{"hidden" if n in hidden else "visible"}" r:id="rId{n}"/>'
         for n in numbers
     )
     relations = "".join(
@@ -60,9 +60,7 @@ def xlsx(*sheets: str, parts: dict[str, bytes] | None = None, hidden: Sequence[i
         "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{PACKAGE}/relationships">{relations}</Relationships>',
     }
     for n, rows in zip(numbers, sheets, strict=True):
-        files[f"xl/worksheets/sheet{n}.xml"] = (
-            f'<worksheet xmlns="{MAIN}"><sheetData>{rows}</sheetData></worksheet>'
-        )
+        files[f"xl/worksheets/sheet{n}.xml"] = f'<worksheet xmlns="{MAIN}"><sheetData>{rows}</sheetData></worksheet>'
     return zipped({**{name: text.encode() for name, text in files.items()}, **(parts or {})})
 
 

@@ -35,8 +35,9 @@ def test_a_pdf_without_text_is_said_to_be_a_scan(tmp_path: Path) -> None:
 
 
 def test_a_page_that_is_an_image_alone_is_a_fault(tmp_path: Path) -> None:
-    scanned = pdf("Some text", "").replace(b"/Font << /F1 3 0 R >> >> >>\nendobj\nxref", b"/XObject << >>          >> >>\nendobj\nxref")
-    path = written(tmp_path / "mixed.pdf", scanned)
+    # The second page's resources, which are the file's last, become images; no other byte moves.
+    before, font, after = pdf("Some text", "").rpartition(b"/Font << /F1 3 0 R >>")
+    path = written(tmp_path / "mixed.pdf", before + b"/XObject << >>".ljust(len(font)) + after)
     assert faults_of(path) == {2: "text: page 2 holds an image and no text"}
 
 
@@ -124,7 +125,7 @@ def test_the_parser_ends_when_no_more_rows_are_asked_for(tmp_path: Path) -> None
 def test_a_document_that_takes_too_long_is_refused(tmp_path: Path) -> None:
     slow = b"BT /F1 12 Tf " + b"(a) Tj " * 2_000_000 + b"ET"
     path = written(tmp_path / "slow.pdf", pdf("x", content=slow))
-    for limits in (Limits(cpu_seconds=1, cpu_seconds_per_mb=0), Limits(idle_seconds=1)):
+    for limits in (Limits(cpu_seconds=1, seconds_per_mb=0), Limits(idle_seconds=1, seconds_per_mb=0)):
         with pytest.raises(BadInput) as error:
             list(read_extracted(path, limits))
         assert "It took longer than" in error.value.why

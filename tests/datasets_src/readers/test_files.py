@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from datasets_src.readers.common import part_of
 from jobs.errors import Missing
 from tests.datasets_src.readers.files import faults_of, refusal, rows_of, values_of, written
 
+PROJECT = Path(__file__).resolve().parents[3]
 TEXTS = {
     "rows.jsonl": '{"q": "Où? €"}\n',
     "rows.json": '[{"q": "Où? €"}]',
@@ -45,7 +48,13 @@ def test_an_empty_file_is_called_empty(tmp_path: Path, suffix: str, content: str
 
 @pytest.mark.parametrize(
     ("name", "content"),
-    [("rows.json", "[]"), ("rows.json", '{"data": []}'), ("rows.csv", "q,a\n"), ("rows.csv", "q,a"), ("a.txt", "\n" * 5000)],
+    [
+        ("rows.json", "[]"),
+        ("rows.json", '{"data": []}'),
+        ("rows.csv", "q,a\n"),
+        ("rows.csv", "q,a"),
+        ("a.txt", "\n" * 5000),
+    ],
 )
 def test_a_file_without_rows_is_refused(tmp_path: Path, name: str, content: str) -> None:
     assert "holds no rows" in refusal(written(tmp_path / name, content)).what
@@ -122,3 +131,13 @@ def test_checking_a_file_reads_no_row_of_it(tmp_path: Path) -> None:
 )
 def test_a_split_is_for_what_its_name_says(split: str, part: str | None) -> None:
     assert part_of(split) == part
+
+
+def test_importing_the_readers_imports_no_heavy_library() -> None:
+    code = (
+        "import sys, datasets_src.readers; "
+        "heavy = {'torch', 'transformers', 'gradio', 'datasets', 'pyarrow', 'pandas', 'lxml', 'pypdf', 'trafilatura'}; "
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True)
+    assert ran.stdout == "[]\n"

@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from datasets_src.readers import read_rows
 from tests.datasets_src.readers.files import (
     MAIN,
     PACKAGE,
@@ -99,8 +100,8 @@ def test_a_line_of_a_gigabyte_costs_neither_its_memory_nor_the_rows_around_it(tm
     passages = name in ("rows.txt", "rows.md")
     assert reading.rows == reading.faults + (reading.rows - 1 if passages else count + 1)
     assert reading.faults == 1
-    assert reading.grown_mb < 130
-    assert reading.seconds < 15
+    assert reading.grown_mb < 80
+    assert reading.seconds < 30
 
 
 @pytest.mark.slow
@@ -115,8 +116,10 @@ def test_memory_stays_flat_as_rows_grow(tmp_path: Path, name: str) -> None:
     assert large.stat().st_size > 5 * small.stat().st_size
     readings = [Reading(small), Reading(large)]
     assert [reading.rows for reading in readings] == rows
-    assert readings[1].grown_mb < readings[0].grown_mb + 25
-    assert readings[1].grown_mb < 130
+    # pyarrow takes about 100 MB itself, and varies by 30; a row group that is held whole would add some 180.
+    noise, most = (80, 200) if name == "rows.parquet" else (25, 40)
+    assert readings[1].grown_mb < readings[0].grown_mb + noise
+    assert readings[1].grown_mb < most
 
 
 def write_many(path: Path, samples: list[dict[str, object]], megabytes: int) -> int:
@@ -145,7 +148,25 @@ def test_json_that_opens_without_end_is_refused_at_once(tmp_path: Path, opening:
     started = time.monotonic()
     error = refusal(written(tmp_path / "rows.json", opening * 300_000))
     assert "broken JSON at line 1" in error.what
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 20
+
+
+@pytest.mark.parametrize("element", [b'{"\\\\":1},', b"[[[[[[[1]]]]]]],", b'"\xe9",', b"1,"])
+def test_json_that_is_made_to_be_slow_takes_time_in_proportion_to_its_size(tmp_path: Path, element: bytes) -> None:
+    # Looking through the rest of the window for each element would take minutes.
+    count = 1_000_000 // len(element)
+    path = written(tmp_path / "rows.json", b"[" + element * count + b'{"q": 1}]')
+    started = time.monotonic()
+    assert sum(1 for _ in read_rows(path)) == count + 1
+    assert time.monotonic() - started < 20
+
+
+def test_a_heading_of_many_columns_takes_no_longer_than_others(tmp_path: Path) -> None:
+    names = ",".join(f"c{number}" for number in range(200_000))
+    started = time.monotonic()
+    (found,) = read_rows(written(tmp_path / "rows.csv", f"{names}\n{',' * 199_999}\n"))
+    assert len(found.values) == 200_000
+    assert time.monotonic() - started < 20
 
 
 def test_a_quote_that_is_never_closed_is_refused_with_its_line(tmp_path: Path) -> None:
@@ -154,7 +175,7 @@ def test_a_quote_that_is_never_closed_is_refused_with_its_line(tmp_path: Path) -
     error = refusal(path)
     assert "broken CSV at line 3" in error.what
     assert "never closed" in error.fix
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 20
 
 
 def test_a_number_without_end_is_refused(tmp_path: Path) -> None:
@@ -163,7 +184,7 @@ def test_a_number_without_end_is_refused(tmp_path: Path) -> None:
 
 def zip_bombs() -> dict[str, bytes]:
     """Small archives that say, or don't say, how large they become."""
-    zeros = bytes(200 * 2**20)
+    zeros = bytes(100 * 2**20)
     honest = xlsx(row(1, "q") + row(2, "x"), parts={"xl/media/image.bin": zeros})
     lying = bytearray(honest)
     # The directory's last entry is the bomb's; its size is made a harmless one.
@@ -173,7 +194,7 @@ def zip_bombs() -> dict[str, bytes]:
     return {
         "honest.xlsx": honest,
         "lying.xlsx": bytes(lying),
-        "sheet.xlsx": xlsx("", parts={"xl/worksheets/sheet1.xml": sheet + b"a" * (200 * 2**20)}),
+        "sheet.xlsx": xlsx("", parts={"xl/worksheets/sheet1.xml": sheet + b"a" * (100 * 2**20)}),
         "parts.xlsx": xlsx("", parts={f"xl/{number}": b"" for number in range(20_001)}),
     }
 
@@ -185,7 +206,7 @@ def test_zip_bombs_are_refused_before_they_unfold(tmp_path: Path) -> None:
             started = time.monotonic()
             error = refusal(written(tmp_path / kind, content))
             assert "looks like a zip bomb" in error.what, name
-            assert time.monotonic() - started < 5
+            assert time.monotonic() - started < 20
 
 
 @pytest.mark.slow
@@ -202,7 +223,7 @@ def test_one_huge_string_that_all_cells_share_is_refused(tmp_path: Path) -> None
     reading = Reading(written(tmp_path / "shared.xlsx", xlsx(row(1, "q") + cells, parts=parts)))
     assert "takes more than 2048 MB of memory" in reading.said
     assert reading.grown_mb < 130
-    assert reading.seconds < 40
+    assert reading.seconds < 60
 
 
 def test_cells_at_the_ends_of_a_sheet_are_refused_rather_than_what_lies_between_them_read(tmp_path: Path) -> None:
@@ -232,7 +253,7 @@ def test_elements_nested_without_end_are_refused(tmp_path: Path, name: str) -> N
                 deep.writestr(part, nested)
     started = time.monotonic()
     refusal(path)
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 20
 
 
 def test_pdf_streams_that_inflate_without_end_are_refused(tmp_path: Path) -> None:

@@ -71,8 +71,14 @@ def test_an_unknown_split_is_refused_with_the_known_ones(two_splits: str) -> Non
 
 @pytest.mark.parametrize("config", [None, "fr"])
 def test_configurations_are_named_when_none_or_an_unknown_one_is_asked_for(tmp_path: Path, config: str | None) -> None:
-    card = "---\nconfigs:\n" + "".join(f"- config_name: {name}\n  data_files: {name}/*.jsonl\n" for name in ("en", "de"))
-    files: dict[str, Any] = {"README.md": card + "---\n", "en/train.jsonl": [{"q": "hi"}], "de/train.jsonl": [{"q": "ja"}]}
+    card = "---\nconfigs:\n" + "".join(
+        f"- config_name: {name}\n  data_files: {name}/*.jsonl\n" for name in ("en", "de")
+    )
+    files: dict[str, Any] = {
+        "README.md": card + "---\n",
+        "en/train.jsonl": [{"q": "hi"}],
+        "de/train.jsonl": [{"q": "ja"}],
+    }
     path = folder(tmp_path / "data", files)
     error = refusal(path, config, None, None)
     assert isinstance(error, BadInput)
@@ -83,7 +89,9 @@ def test_configurations_are_named_when_none_or_an_unknown_one_is_asked_for(tmp_p
 def test_classes_are_read_by_their_names(tmp_path: Path) -> None:
     import datasets
 
-    features = datasets.Features({"text": datasets.Value("string"), "label": datasets.ClassLabel(names=["bad", "good"])})
+    features = datasets.Features(
+        {"text": datasets.Value("string"), "label": datasets.ClassLabel(names=["bad", "good"])}
+    )
     table = datasets.Dataset.from_dict({"text": ["a", "b", "c"], "label": [1, 0, -1]}, features=features)
     (tmp_path / "data").mkdir()
     table.to_parquet(str(tmp_path / "data" / "train.parquet"))
@@ -126,7 +134,7 @@ def test_a_folder_of_the_same_name_is_not_taken_for_a_dataset_of_the_hub(
     assert isinstance(refusal("owner/name", None, None, None), Missing)
 
 
-def test_the_version_changes_with_the_content_and_with_the_split(tmp_path: Path, two_splits: str) -> None:
+def test_the_version_changes_with_the_content_and_with_the_split(two_splits: str) -> None:
     versions = {hub_version(two_splits, None, split, None) for split in (None, "train", "test")}
     assert len(versions) == 3
     assert hub_version(two_splits, None, "train", None) in versions

@@ -48,7 +48,9 @@ def test_the_fraction_read_grows_to_one(tmp_path: Path) -> None:
 
 
 def test_broken_json_lines_are_faults_that_name_their_line_and_the_others_are_read(tmp_path: Path) -> None:
-    path = written(tmp_path / "rows.jsonl", b'{"q": 1}\n{"q": \n[1]\n{"q": "\xe9"}\n{"q": NaN}\n{"q": "\0"}\n{"q": 2}\n')
+    path = written(
+        tmp_path / "rows.jsonl", b'{"q": 1}\n{"q": \n[1]\n{"q": "\xe9"}\n{"q": NaN}\n{"q": "\0"}\n{"q": 2}\n'
+    )
     rows = rows_of(path)
     faults = {row.number: row.fault for row in rows if row.fault}
     assert faults[2].what.startswith("broken JSON at line 2, column")
@@ -106,7 +108,13 @@ def test_rows_before_the_place_where_json_breaks_are_read(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize(
     ("content", "holds"),
-    [('{"rows": [1]}', "the keys rows"), ("{}", "(none)"), ('"text"', "text"), ("3", "number"), ('{"data": 3}', "data")],
+    [
+        ('{"rows": [1]}', "the keys rows"),
+        ("{}", "(none)"),
+        ('"text"', "text"),
+        ("3", "number"),
+        ('{"data": 3}', "data"),
+    ],
 )
 def test_json_that_is_no_list_of_rows_says_what_it_is(tmp_path: Path, content: str, holds: str) -> None:
     error = refusal(written(tmp_path / "rows.json", content))

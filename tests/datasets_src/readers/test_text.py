@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from datasets_src.readers.passages import LONGEST_PASSAGE
+from datasets_src.readers.cutting import LONGEST_PASSAGE
 from tests.datasets_src.readers.files import faults_of, rows_of, values_of, written
 
 SENTENCE = "The quick brown fox jumps over the lazy dog and runs away. "
@@ -70,6 +70,27 @@ def test_a_line_that_goes_on_is_read_in_pieces_that_cut_no_word(
     assert words_of([*passages]) == text.split()
 
 
+def test_nothing_is_lost_where_a_piece_ends_with_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("datasets_src.readers.text.LONGEST_PIECE", 16)
+    for length in range(1, 70):
+        text = ("ab cde " * 10)[:length].strip()
+        assert [values["text"] for values in values_of(written(tmp_path / "a.txt", text))] == [text]
+
+
+def test_old_line_ends_are_line_ends(tmp_path: Path) -> None:
+    (values,) = values_of(written(tmp_path / "old.txt", "one\rtwo\rthree"))
+    assert values["text"] == "one\ntwo\nthree"
+
+
+def test_a_word_without_end_is_a_fault_and_reading_goes_on_behind_its_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("datasets_src.readers.text.LONGEST_PIECE", 64)
+    path = written(tmp_path / "notes.txt", "before\n" + "x" * 1000 + " lost\nafter\n")
+    assert [row.values.get("text") for row in rows_of(path)] == ["before", None, "after"]
+    assert [row.line for row in rows_of(path)] == [1, 2, 3]
+
+
 def test_damaged_lines_of_a_text_are_faults_and_the_rest_is_read(tmp_path: Path) -> None:
     path = written(tmp_path / "notes.txt", b"one\n\xe9\ntwo \xc3\xa9\n\0\nthree\n")
     assert faults_of(path) == {2: ": not UTF-8 at line 2", 4: ": holds a NUL byte at line 4, byte 1"}
@@ -112,6 +133,37 @@ def test_a_heading_stays_with_a_long_paragraph_below_it(tmp_path: Path) -> None:
     rows = rows_of(written(tmp_path / "guide.md", "# Title\n\n" + SENTENCE * 34))
     assert str(rows[0].values["text"]).startswith("# Title\n\nThe quick")
     assert {row.values["section"] for row in rows} == {"Title"}
+
+
+@pytest.mark.parametrize(
+    ("line", "section"),
+    [
+        ("# One", "One"),
+        ("   ###### Six ######", "Six"),
+        ("#\tTab", "Tab"),
+        ("# C#", "C#"),
+        ("# A # B", "A # B"),
+        ("#", None),
+        ("## ##", None),
+        ("# " + "long " * 100, "long " * 39 + "…"),
+    ],
+)
+def test_a_heading_names_its_section_without_its_marks(tmp_path: Path, line: str, section: str | None) -> None:
+    assert [row.values["section"] for row in rows_of(written(tmp_path / "a.md", f"# Other\n\n{line}\n\nText"))] == [
+        "Other",
+        section,
+    ]
+
+
+@pytest.mark.parametrize("line", ["####### Seven", "    # Code", "#hashtag", "text # no", "---x"])
+def test_what_is_no_heading_stays_text(tmp_path: Path, line: str) -> None:
+    assert [row.values["section"] for row in rows_of(written(tmp_path / "a.md", f"# Other\n\n{line}\nText"))] == [
+        "Other"
+    ]
+
+
+def test_a_damaged_line_in_code_is_a_fault(tmp_path: Path) -> None:
+    assert faults_of(written(tmp_path / "a.md", b"```\nx = 1\n\xe9\n```\n")) == {2: ": not UTF-8 at line 3"}
 
 
 def test_a_fence_that_is_never_closed_still_makes_passages(tmp_path: Path) -> None:

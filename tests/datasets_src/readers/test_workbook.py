@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,28 @@ def test_cells_become_json_values(tmp_path: Path) -> None:
             "empty": None,
         }
     ]
+
+
+def test_a_workbook_that_another_library_wrote_is_read(tmp_path: Path) -> None:
+    import openpyxl
+
+    book = openpyxl.Workbook()
+    book.active.title = "Notes"
+    sheet = book.create_sheet("Rows & more")
+    for values in (
+        ["question", "asked"],
+        ["Où?", datetime(2026, 1, 2, 3, 4, 5)],
+        ["sum", "=1+1"],
+        [None, date(2026, 1, 2)],
+    ):
+        sheet.append(values)
+    book.save(tmp_path / "a.xlsx")
+    assert [found.values for found in rows_of(tmp_path / "a.xlsx")] == [
+        {"question": "Où?", "asked": "2026-01-02T03:04:05"},
+        {},
+        {"question": None, "asked": "2026-01-02"},
+    ]
+    assert faults_of(tmp_path / "a.xlsx") == {2: "asked: is a formula without a stored value (cell B3)"}
 
 
 def test_the_first_visible_sheet_with_rows_is_read(tmp_path: Path) -> None:
@@ -106,7 +129,9 @@ def test_a_workbook_with_a_password_is_told_from_one_of_an_old_format(tmp_path: 
     for stream, said in (("EncryptedPackage", "is protected by a password"), ("Workbook", "is not an Excel workbook")):
         content = bytes(header) + bytes(512 * 3) + stream.encode("utf-16-le")
         assert said in refusal(written(tmp_path / "a.xlsx", content)).what
-        assert said.replace("an Excel workbook", "a Word document") in refusal(written(tmp_path / "a.docx", content)).what
+        assert (
+            said.replace("an Excel workbook", "a Word document") in refusal(written(tmp_path / "a.docx", content)).what
+        )
 
 
 def test_columns_are_counted_by_their_letters() -> None:

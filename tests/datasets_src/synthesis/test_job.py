@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from datasets_src.synthesis import drive
+from datasets_src.synthesis.teacher_spec import TeacherSpec
+from datasets_src.synthesis.teachers import list_models
 from jobs.errors import BadInput, Missing, Stopped
 from tests.datasets_src.synthesis.conftest import MakeSpec, Synthesis, good_answer, rows_of, well_behaved
 from tests.models.endpoints.fake_chat_server import Asked, FakeChatServer, Reply
@@ -302,6 +306,26 @@ def test_a_stop_keeps_what_came_and_a_resumed_job_asks_only_for_the_rest(
     assert made.figures["answers"] == 12
 
 
+def test_an_endpoint_that_hangs_does_not_keep_a_stop_waiting(
+    synthesise: Synthesis, make_spec: MakeSpec, server: FakeChatServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drive, "GRACE_SECONDS", 0.1)
+    job = synthesise.create(make_spec(domains=[{"name": "things"}]))
+
+    def behave(asked: Asked) -> Reply:
+        if len(server.asked) <= 2:
+            return well_behaved(asked)
+        job.request_stop()
+        return Reply(fault="hang")
+
+    server.behave = behave
+    started = time.monotonic()
+    with pytest.raises(Stopped):
+        synthesise.attempt(job)
+    assert time.monotonic() - started < 10, "far less than the time that an answer may take"
+    assert len(rows_of(job)) == 4
+
+
 def test_a_resumed_job_refuses_an_input_that_has_changed(
     synthesise: Synthesis, make_spec: MakeSpec, server: FakeChatServer, documents: Path
 ) -> None:
@@ -312,3 +336,12 @@ def test_a_resumed_job_refuses_an_input_that_has_changed(
     write(documents, [{"text": "Something else."}])
     with pytest.raises(BadInput, match="has changed since the job began"):
         synthesise.attempt(job, number=2)
+
+
+def test_the_form_can_list_an_endpoint_s_models(server: FakeChatServer) -> None:
+    assert list_models(TeacherSpec.parse({"model": "ollama:any", "base_url": server.address})) == [
+        "t1:latest",
+        "t3:latest",
+    ]
+    with pytest.raises(Missing, match="doesn't tell which models"):
+        list_models(TeacherSpec.parse({"model": "ollama:any", "base_url": "http://127.0.0.1:1"}))

@@ -72,22 +72,22 @@ def test_a_call_s_identity_depends_on_work_domain_number_step_and_attempt() -> N
 def test_after_any_part_of_the_ledger_the_rows_are_the_beginning_of_the_whole_run_s(
     synthesise: Synthesis, make_spec: MakeSpec, server: FakeChatServer, judged: bool
 ) -> None:
-    chance = random.Random(5)
     shared = [f"Why is the {colour} sky so very wide?" for colour in ("red", "blue", "dark")]
 
     def behave(asked: Asked) -> Reply:
+        chance = random.Random(f"{asked.prompt} {asked.times}")
         if chance.random() < 0.2:
             return Reply("Well.")
         answer: dict[str, Any] = good_answer(asked.prompt)
         if "score" in answer:
             answer["score"] = chance.randint(5, 10)
-        elif chance.random() < 0.5:
+        elif chance.random() < 0.8:
             answer["pairs"][0]["question"] = chance.choice(shared)
         return Reply(json.dumps(answer))
 
     server.behave = behave
     options = {"judge": {"rubric": "Good."}} if judged else {}
-    made = synthesise(make_spec({"concurrency": 8}, domains=[{"name": "things", "count": 20}], **options))
+    made = synthesise(make_spec({"concurrency": 8}, domains=[{"name": "things", "count": 20}], attempts=20, **options))
     assert len(made.rows) == 20
     assert made.figures["refused"]["too like an earlier row"] > 2, "the order of the answers decided"
 

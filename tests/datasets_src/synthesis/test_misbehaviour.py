@@ -153,7 +153,7 @@ def test_no_right_or_no_model_ends_the_job_at_once_and_a_resumed_one_goes_on(
 def test_what_an_outage_made_the_job_give_up_is_asked_again_when_it_is_resumed(
     synthesise: Synthesis, make_spec: MakeSpec, server: FakeChatServer
 ) -> None:
-    job = synthesise.create(make_spec(retries=0, domains=[{"name": "things"}]))
+    job = synthesise.create(make_spec({"concurrency": 1}, retries=0, domains=[{"name": "things"}]))
     server.behave = lambda asked: well_behaved(asked) if len(server.asked) < 3 else Reply(status=500)
     with pytest.raises(Missing):
         synthesise.attempt(job)

@@ -145,6 +145,12 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: _Server
 
+    def do_GET(self) -> None:
+        if self.path == "/api/tags":
+            self.send(200, "application/json", b'{"models": [{"name": "t3:latest"}, {"name": "t1:latest"}]}', {})
+        else:
+            self.send(200, "application/json", b'{"object": "list", "data": [{"id": "me/t1"}, {"id": "base"}]}', {})
+
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.server.fake.answer(self, self.path, body)
@@ -198,7 +204,7 @@ def _line(asked: Asked, value: dict[str, Any]) -> bytes:
 def _whole(asked: Asked, reply: Reply) -> dict[str, Any]:
     if asked.path == "/api/chat":
         return _ollama(asked, reply.text) | _ollama_end(reply)
-    choice = {
+    choice: dict[str, Any] = {
         "index": 0,
         "finish_reason": reply.finish_reason,
         "message": {"role": "assistant", "content": reply.text},
@@ -220,7 +226,9 @@ def _pieces(text: str) -> list[str]:
 def _openai_events(asked: Asked, reply: Reply) -> list[bytes]:
     deltas: list[dict[str, Any]] = [{"role": "assistant", "content": None}]
     deltas += [{"content": piece} for piece in _pieces(reply.text)]
-    values = [{"choices": [{"index": 0, "finish_reason": None, "delta": delta}]} for delta in deltas]
+    values: list[dict[str, Any]] = [
+        {"choices": [{"index": 0, "finish_reason": None, "delta": delta}]} for delta in deltas
+    ]
     values.append({"choices": [{"index": 0, "finish_reason": reply.finish_reason, "delta": {}}]})
     values.append({"choices": [], **_usage(reply)})
     return [*(_line(asked, value) for value in values), b"data: [DONE]\n\n"]
@@ -231,7 +239,7 @@ def _ollama(asked: Asked, text: str) -> dict[str, Any]:
 
 
 def _ollama_end(reply: Reply) -> dict[str, Any]:
-    counts = dict(zip(("prompt_eval_count", "eval_count"), reply.tokens or (), strict=False))
+    counts: dict[str, Any] = dict(zip(("prompt_eval_count", "eval_count"), reply.tokens or (), strict=False))
     return {"done": True, "done_reason": reply.finish_reason, **counts}
 
 

@@ -233,6 +233,30 @@ def test_half_characters_are_replaced_because_no_file_can_hold_them(server: Fake
     assert answer.text.startswith("I ? am")
 
 
+@pytest.mark.parametrize(("kind", "names"), [("openai", ["base", "me/t1"]), ("ollama", ["t1:latest", "t3:latest"])])
+def test_an_endpoint_tells_which_models_it_has(server: FakeChatServer, kind: str, names: list[str]) -> None:
+    async def asking() -> list[str]:
+        client = client_for(kind, server.address)
+        try:
+            return await client.models(10)
+        finally:
+            await client.close()
+
+    assert asyncio.run(asking()) == names
+
+
+def test_a_key_that_an_endpoint_repeats_inside_a_success_is_not_passed_on(
+    server: FakeChatServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOY_KEY", "sk-secret")
+    server.behave = lambda _: Reply(body=b"Who is this? Bearer sk-secret")
+    for stream in (False, True):
+        with pytest.raises(EndpointFailure) as caught:
+            ask(client_for("openai", server.address, "TOY_KEY"), ChatOptions(), stream)
+        assert caught.value.kind is FailureKind.NOT_THE_API
+        assert "sk-secret" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("given", "address"),
     [

@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from textwrap import shorten
 
 from datasets_src.rows import Finding, RawRow
 
 LONGEST_PASSAGE = 2000
 # A piece of a long paragraph is at least this long before it is cut at the end of a sentence.
 SHORTEST_PIECE = LONGEST_PASSAGE // 2
-# Where a text may be cut, best first: behind a sentence (with or without a space, as in Chinese), behind a word.
-SENTENCE_END = re.compile(r"[.!?…][\"'»”’)\]]*\s+|[。！？]+[”’」』]*\s*|\n")
+LONGEST_SECTION = 200
+# Where a text may be cut, best first: behind a sentence (with or without a space, as in Chinese), a line, a word.
+SENTENCE_END = re.compile(r"[.!?…][\"'»”’)\]]*\s+|[。！？]+[”’」』]*\s*")
+LINE_END = re.compile(r"\n")
 WORD_END = re.compile(r"\s+|[，、；：]+")
 
 
@@ -60,7 +63,7 @@ def passages(blocks: Iterable[Block], section: str | None = None) -> Iterator[Pa
             yield Passage("", section, block.line, block.fault)
             continue
         if block.heading is not None:
-            section = block.heading or None
+            section = shorten(block.heading, LONGEST_SECTION, placeholder=" …") or None
         for piece in _pieces(block):
             if length + len(piece.text) > LONGEST_PASSAGE and any(part.heading is None for part in held):
                 yield from _joined(held, section)
@@ -82,16 +85,17 @@ def _pieces(block: Block) -> Iterator[Block]:
     while len(text) - start > LONGEST_PASSAGE:
         end = _cut(text, start)
         piece = text[start:end]
-        yield Block(piece.rstrip(), block.line, block.heading, before)
+        yield Block(piece.rstrip(), block.line, block.heading if start == 0 else None, before)
         before = piece[len(piece.rstrip()) :]
         start = end
     if text[start:]:
-        yield Block(text[start:].rstrip(), block.line, block.heading, before)
+        yield Block(text[start:].rstrip(), block.line, block.heading if start == 0 else None, before)
 
 
 def _cut(text: str, start: int) -> int:
-    """Where to cut: the last sentence's end in the second half of what fits, else the last word's; else the next."""
-    for pattern, first in ((SENTENCE_END, start + SHORTEST_PIECE), (WORD_END, start + 1)):
+    """Where to cut: the last end of a sentence, or line, in the second half of what fits; else of a word anywhere."""
+    half = start + SHORTEST_PIECE
+    for pattern, first in ((SENTENCE_END, half), (LINE_END, half), (WORD_END, start + 1)):
         ends = [found.end() for found in pattern.finditer(text, first, start + LONGEST_PASSAGE)]
         if ends:
             return ends[-1]

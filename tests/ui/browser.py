@@ -1,0 +1,66 @@
+"""Driving the page in a browser: a served page that can be killed, and small steps that several tests take."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jobs.workspace import Workspace
+from tests.ui.page_process import wait_for_page
+
+ROOT = Path(__file__).resolve().parents[2]
+OPENING_MILLISECONDS = 30_000
+
+
+@dataclass
+class Served:
+    """A page over a workspace of its own, as a process that can be killed and started again."""
+
+    workspace: Workspace
+    port: int
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def running(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/"
+
+    def start(self) -> None:
+        command = [sys.executable, "app.py", "--port", str(self.port), "--workspace", str(self.workspace.root)]
+        self.process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
+        wait_for_page(self.port)
+
+    def kill(self) -> None:
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+
+
+def is_fault(message: str, served: Served) -> bool:
+    """A page that is left, or whose server is killed, while it still fetches a script complains of that: we did it."""
+    return served.running and not message.startswith("Failed to fetch dynamically imported module")
+
+
+def is_foreign(url: str) -> bool:
+    return not url.startswith(("http://127.0.0.1", "data:", "blob:"))
+
+
+def open_page(page: Any, served: Served) -> None:
+    page.goto(served.url)
+    page.locator("#machine").get_by_text("disk free").wait_for(timeout=OPENING_MILLISECONDS)
+
+
+def open_tab(page: Any, name: str) -> None:
+    page.get_by_role("tab", name=re.compile(name)).click()
+
+
+def field_of(page: Any, name: str) -> Any:
+    """Where one types the value of an option: its tab, then its dotted name."""
+    return page.locator(f"#{name}").locator("input, textarea").first

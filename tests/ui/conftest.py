@@ -1,0 +1,49 @@
+"""A served page and an open browser page, for the tests that drive one."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jobs.workspace import Workspace
+from tests.ui.browser import Served, is_fault, is_foreign, open_page
+from tests.ui.page_process import free_port
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Served]:
+    server = Served(Workspace(tmp_path / "workspace"), free_port())
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    playwright = pytest.importorskip("playwright.sync_api", reason="the Python package playwright isn't installed")
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if program is None:
+        pytest.skip("no Chromium is installed (apt install chromium)")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-dev-shm-usage"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(chromium: Any, served: Served) -> Iterator[Any]:
+    """An open page; what it asked of other machines, and what its scripts complained of, fails the test."""
+    page = chromium.new_page(viewport={"width": 1280, "height": 1000})
+    foreign: list[str] = []
+    faults: list[str] = []
+    page.on("request", lambda request: foreign.append(request.url) if is_foreign(request.url) else None)
+    page.on("pageerror", lambda error: faults.append(str(error)) if is_fault(str(error), served) else None)
+    open_page(page, served)
+    yield page
+    page.close()
+    assert not foreign
+    assert not faults

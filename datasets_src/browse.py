@@ -16,7 +16,6 @@ from typing import Any, Literal
 import orjson
 import polars as pl
 
-from datasets_src.checks import BIT, names_of
 from datasets_src.rows import Row
 
 Part = Literal["train", "eval", "left_out"]
@@ -67,6 +66,8 @@ class Rows:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.index = _index(folder, (folder / "index.parquet").stat().st_mtime_ns)
+        # The checks in the order of their bits when the rows were written: others may be installed by now.
+        self.check_names = [str(check["name"]) for check in self.report["checks"]]
 
     def count(self, part: Part) -> int:
         """Lines of a part, copies made by weights included."""
@@ -83,7 +84,7 @@ class Rows:
         return Page(
             rows=rows,
             places=[place + 1 for place in shown["place"].to_list()],
-            checks=[names_of(flags) for flags in shown["checks"].to_list()],
+            checks=[self.names_of(flags) for flags in shown["checks"].to_list()],
             tokens=shown["tokens"].to_list(),
             total=len(chosen),
             more=more,
@@ -101,8 +102,8 @@ class Rows:
 
     def _chosen(self, wanted: Filter) -> pl.DataFrame:
         chosen = self._part(wanted.part)
-        bit = BIT.get(wanted.check)
-        if bit is not None:
+        if wanted.check in self.check_names:
+            bit = self.check_names.index(wanted.check)
             chosen = chosen.filter((pl.col("checks").cast(pl.Int64) // 2**bit) % 2 == 1)
         for column, value in (("tag", wanted.tag), ("source", wanted.source), ("language", wanted.language)):
             if value:
@@ -134,6 +135,10 @@ class Rows:
             for offset, length in zip(shown["offset"].to_list(), shown["length"].to_list(), strict=True):
                 file.seek(offset)
                 yield orjson.loads(file.read(length))
+
+    def names_of(self, flags: int) -> list[str]:
+        """The names of the checks that a row's flags stand for."""
+        return [name for bit, name in enumerate(self.check_names) if flags >> bit & 1]
 
     def values(self, column: Literal["tag", "source", "language"]) -> dict[str, int]:
         """The values of a column in the used rows and how many rows have each, the most frequent first."""

@@ -283,6 +283,17 @@ class DatasetSpec(Spec):
             raise ValueError("; ".join(problems))
         return remedies
 
+    @field_validator("languages")
+    @classmethod
+    def _known_languages(cls, languages: list[str]) -> list[str]:
+        from datasets_src.checks.language import LANGUAGES
+
+        unknown = [code for code in languages if code not in LANGUAGES]
+        if unknown:
+            known = ", ".join(sorted(LANGUAGES))
+            raise ValueError(f"{', '.join(unknown)} can't be told from others; languages that can: {known}")
+        return languages
+
     @field_validator("shares")
     @classmethod
     def _real_shares(cls, shares: dict[str, float]) -> dict[str, float]:

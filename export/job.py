@@ -15,6 +15,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from datasets_src.rows import conversation_of
 from export.check import check_weights
 from export.make import WORK, export_adapter, make_weights
 from export.modelfile import Parameters, choose_system_prompt, dropped_characters, modelfile
@@ -22,7 +23,6 @@ from export.parity import FileCheck
 from export.readme import Contents, modelfile_name, readme
 from export.source import Source, open_source
 from export.spec import ExportSpec
-from datasets_src.rows import conversation_of
 from jobs.context import JobContext
 from jobs.files import require_free_space, write_text
 

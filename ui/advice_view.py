@@ -1,4 +1,4 @@
-"""Advice that a build gives for the training, and taking it over to the Training tab's form. Knows nothing of gradio."""
+"""Advice that a build gives for the training, and what it means for its form. Knows nothing of gradio."""
 
 from __future__ import annotations
 
@@ -54,5 +54,3 @@ def in_words(settings: dict[str, Any]) -> str:
     """The settings by their labels, as in `Epochs 3, Learning rate 0.0002`."""
     labels = {each.path: each.label for each in form_fields(TrainSpec)}
     return ", ".join(f"{labels[path]} {value}" for path, value in settings.items())
-
-

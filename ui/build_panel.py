@@ -44,7 +44,9 @@ class BuildPanel:
 def lay_out(go_on: Any) -> BuildPanel:
     """Draw the step here. `go_on`: the button that leads to the next tab."""
     panel = job_panel.lay_out(TAB, "data.build", NOTHING, details=False)
-    decide = gr.Button("See these rows and decide what happens to them", visible=False, variant="primary", elem_id="decide")
+    decide = gr.Button(
+        "See these rows and decide what happens to them", visible=False, variant="primary", elem_id="decide"
+    )
     go_on.render()
     report = gr.HTML("", elem_id="dataset")
     advice = gr.HTML("", elem_id="advice")

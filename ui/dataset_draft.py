@@ -1,4 +1,4 @@
-"""What is being made on the Datasets tab: where its rows come from, kept as a draft, and the DatasetSpec that it comes to.
+"""What is being made on the Datasets tab: where its rows come from, kept as a draft, and the DatasetSpec of it.
 
 The form shows the options; sources and edits by hand have components of their own and are put into the spec here.
 """
@@ -83,7 +83,9 @@ def take_rows(workspace: Workspace, values: Values) -> None:
     """Keep the sources and edits of a spec that was read from YAML."""
     sources = [SourceSpec.parse(source) for source in values["sources"]]
     plain = [source.model_dump(mode="json", exclude_defaults=True) for source in sources]
-    snake = [SourceSpec.parse(source).model_dump(mode="json", exclude_defaults=True) for source in snake_values()["sources"]]
+    snake = [
+        SourceSpec.parse(source).model_dump(mode="json", exclude_defaults=True) for source in snake_values()["sources"]
+    ]
     change_source(workspace, SNAKE if plain == snake else OWN)
     if plain != snake:
         save_draft(workspace, TAB, **{SOURCES: plain})

@@ -279,5 +279,3 @@ def write_snake_rows(workspace: Workspace) -> Iterator[str]:
 def snake_rows_are_there(workspace: Workspace) -> bool:
     """Whether the teachers have played already; the spec is written last."""
     return (workspace.root / SNAKE_FOLDER / SNAKE_SPEC.name).is_file()
-
-

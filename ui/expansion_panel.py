@@ -1,4 +1,4 @@
-"""Rows from a template on the Datasets tab: its YAML, a preview of what it makes and refuses, and its use as a source."""
+"""Rows from a template on the Datasets tab: its YAML, a preview of what it makes and refuses, its use as a source."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from jobs.files import write_text
 from jobs.workspace import Workspace
 from ui.dataset_draft import TAB
 from ui.drafts import read_draft, save_draft
+from ui.form import typing
 from ui.page import Page, Settings
 from ui.spec_list import Item
 from ui.words import count
@@ -43,7 +44,7 @@ count: 40
 """
 ABOUT = (
     "A template is written once; its parameters make many rows of it, without a model. Change the example and look at "
-    "what comes of it: **parameters** vary, **constraints** rule combinations out, **derived** values follow from others."
+    "what comes of it: **parameters** vary, **constraints** rule out combinations, **derived** values follow from them."
 )
 
 
@@ -73,7 +74,12 @@ def lay_out() -> ExpansionPanel:
     with gr.Accordion("Expand a template", open=True, elem_id="expansion"):
         gr.Markdown(ABOUT)
         text = gr.Textbox(
-            EXAMPLE, lines=16, max_lines=30, label="Template (YAML)", elem_classes="hearth-code", elem_id="expansion-yaml"
+            EXAMPLE,
+            lines=16,
+            max_lines=30,
+            label="Template (YAML)",
+            elem_classes="hearth-code",
+            elem_id="expansion-yaml",
         )
         with gr.Row(elem_classes="hearth-buttons"):
             preview = gr.Button("Preview", size="sm", elem_id="expansion-preview")
@@ -94,7 +100,7 @@ def wire(page: Page, panel: ExpansionPanel) -> None:
         return [tried_html(tried(parsed(text)))]
 
     page.load(lambda workspace: [read_draft(workspace, TAB).get(KEY, EXAMPLE)], [panel.yaml])
-    page.on(panel.yaml.input, keep, [panel.yaml], [], panel.error, quiet=True)
+    page.on(typing(panel.yaml), keep, [panel.yaml], [], panel.error, quiet=True)
     page.on(panel.preview.click, preview, [panel.yaml], [panel.shown], panel.error)
 
 
@@ -121,7 +127,8 @@ def tried_html(found: Tried) -> str:
     """How many rows, the first ones, and what was refused with its reason."""
     made = count(found.made, "row") if found.complete else f"more than {count(found.made, 'row')}"
     refused = "".join(
-        f"<li><b>{count(each.count, 'time')}</b> {escape(_reason(each))}{_examples(each)}</li>" for each in found.refusals
+        f"<li><b>{count(each.count, 'time')}</b> {escape(_reason(each))}{_examples(each)}</li>"
+        for each in found.refusals
     )
     listed = f"<h4>Refused</h4><ul>{refused}</ul>" if refused else '<p class="quiet">Nothing was refused.</p>'
     rows = "".join(_row(row) for row in found.rows)
@@ -139,13 +146,15 @@ def _reason(refusal: Refusal) -> str:
 
 
 def _examples(refusal: Refusal) -> str:
-    shown = "; ".join(", ".join(f"{name} {value}" for name, value in each["scenario"].items()) for each in refusal.examples)
+    shown = "; ".join(
+        ", ".join(f"{name} {value}" for name, value in each["scenario"].items()) for each in refusal.examples
+    )
     return f"<div class='quiet'>such as {escape(shown)}</div>" if shown else ""
 
 
 def _row(row: dict[str, Any]) -> str:
     turns = "".join(
-        f'<div class="turn {escape(str(turn["role"]))}"><b>{escape(str(turn["role"]))}</b> {escape(_text(turn["content"]))}</div>'
+        f'<div class="turn"><b>{escape(str(turn["role"]))}</b> {escape(_text(turn["content"]))}</div>'
         for turn in row["messages"]
     )
     return f'<div class="hearth-made">{turns}</div>'

@@ -230,13 +230,18 @@ def fill_when_entered(page: Page, form: Form) -> None:
     page.poll(form.tab, look, [entered], everything)
 
 
+def typing(component: Any) -> list[Any]:
+    """The events that tell of a value entered. A text field's own tells of keys, leaving it of what was pasted."""
+    return [component.input, component.blur] if isinstance(component, gr.Textbox) else [component.input]
+
+
 def component(option: FormField) -> Any:
     """The component for an option, showing its default."""
     value = to_raw(option, option.default)
     common: dict[str, Any] = {"label": option.label, "info": option.help, "value": value, "min_width": 220}
     match option.shape:
         case "flag":
-            return gr.Checkbox(**common)
+            return gr.Checkbox(elem_classes="hearth-flag", **common)
         case "choice":
             choices = [*option.choices, *([("(none)", "")] if option.optional else [])]
             return gr.Dropdown(choices, filterable=False, **common)
@@ -299,7 +304,7 @@ def lay_out_yaml(page: Page, form: Form, error: gr.HTML, beside: Beside = NOTHIN
     for pick in form.picks.values():
         wire_pick(page, pick)
     everything = [*form.inputs, form.yaml]
-    plain = [each.input for path, each in form.components.items() if path not in form.picks]
+    plain = [trigger for path, each in form.components.items() if path not in form.picks for trigger in typing(each)]
     page.on(plain, typed, form.inputs, [form.yaml], error, quiet=True)
     if form.picks:
         chosen = [pick.component.input for pick in form.picks.values()]

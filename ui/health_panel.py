@@ -23,7 +23,7 @@ from ui.form import Form
 from ui.health import REMEDY, SHOW, SKIP_BAD, health_html
 from ui.page import SKIP, Page
 
-# Options whose change leaves the check's findings as they were: cards show them themselves, or they matter to the build.
+# Options whose change leaves what was found as it was: the cards show them themselves, or they matter to the build.
 NOT_CHECKED = ("name", "remedies", "on_bad_rows", "eval_fraction", "seed", "balance", "shares")
 
 
@@ -131,7 +131,9 @@ def changed_since(job: JobDirectory, spec: DatasetSpec | None) -> str:
     changed = [name for name in now if name not in NOT_CHECKED and now[name] != then[name]]
     if not changed:
         return ""
-    return "The sources were" if "sources" in changed else "Edits by hand were" if changed == ["edits"] else "Options were"
+    if "sources" in changed:
+        return "The sources were"
+    return "Edits by hand were" if changed == ["edits"] else "Options were"
 
 
 def choose_remedy(workspace: Workspace, form: Form, name: str, remedy: str) -> None:
@@ -139,7 +141,9 @@ def choose_remedy(workspace: Workspace, form: Form, name: str, remedy: str) -> N
     spec = spec_on_screen(workspace, form)
     if spec is None:
         raise BadInput(
-            "The form can't be read.", form.as_yaml(workspace, form.initial(workspace)[:-1]), "Mend these options first."
+            "The form can't be read.",
+            form.as_yaml(workspace, form.initial(workspace)[:-1]),
+            "Mend these options first.",
         )
     others = {check: chosen for check, chosen in spec.remedies.items() if check != name}
     default = remedies_of(spec.model_copy(update={"remedies": {}}))[name]

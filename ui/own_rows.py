@@ -18,7 +18,7 @@ from jobs.workspace import Workspace
 from ui import picks
 from ui.dataset_draft import OWN, TAB, change_source
 from ui.demo import LARGEST_UPLOAD
-from ui.fields import form_fields, values_of_raw
+from ui.fields import form_fields, to_raw, values_of_raw
 from ui.form import Beside, component
 from ui.page import Page
 from ui.paths import keep_upload
@@ -90,7 +90,11 @@ def _hub_fields() -> dict[str, Any]:
     known = {each.path: each for each in form_fields(SourceSpec)}
     with gr.Row(equal_height=False):
         name = gr.Textbox(
-            label="Dataset", info="Its id, as in owner/name.", placeholder="owner/name", elem_id=f"{TAB}-hub", min_width=220
+            label="Dataset",
+            info="Its id, as in owner/name.",
+            placeholder="owner/name",
+            elem_id=f"{TAB}-hub",
+            min_width=220,
         )
         return {"name": name, **{each: component(known[each]) for each in ("config", "split", "revision")}}
 
@@ -117,6 +121,10 @@ def wire(page: Page, own: OwnRows, sources: SpecList, everything: Beside, error:
         (own.use_dataset.click, dataset_source, [own.dataset.component]),
         (own.use_job.click, job_source, [own.job.component]),
         (own.use_logged.click, logged_source(list(own.logged)), list(own.logged.values())),
+    )
+    # Drawn empty, a field for a number shows 0.
+    page.load(
+        lambda _: [to_raw(each, each.default) for each in form_fields(InteractionFilter)], list(own.logged.values())
     )
     for trigger, make, inputs in ways:
         page.on(trigger, adding(make), inputs, [own.uploads, *everything.outputs], error)

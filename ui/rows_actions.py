@@ -71,10 +71,10 @@ class Actions:
         rows_state.go_to(workspace, self._folder(workspace), _number(place))
         return self._all(workspace)
 
-    def select(self, workspace: Workspace, place: str) -> list[Any]:
-        """The row that was clicked."""
+    def select(self, workspace: Workspace, clicked: dict[str, Any]) -> list[Any]:
+        """The row that was clicked; `clicked` says its `place`."""
         part = rows_state.read_view(workspace).wanted.part
-        rows_state.choose(workspace, self._folder(workspace), part, _number(place))
+        rows_state.choose(workspace, self._folder(workspace), part, _number(str(clicked.get("place"))))
         return self._all(workspace)
 
     def look(self, workspace: Workspace, look: Look, cursor: str) -> Iterator[list[Any]]:
@@ -223,7 +223,7 @@ class Actions:
     def _wire_row(self, page: Page) -> None:
         panel, detail = self.panel, self.panel.detail
         tokens = [detail.tokens, detail.all_tokens]
-        page.on(panel.table.select, self.select, [panel.table], panel.row_outputs, panel.error, quiet=True)
+        page.on(panel.table.select, self.select, [], panel.row_outputs, panel.error, quiet=True, told=True)
         page.on(panel.place.submit, self.go_to, [panel.place], panel.row_outputs, panel.error, quiet=True)
         for look, tab in detail.tabs.items():
             page.stream(tab.select, _looker(self, look), [panel.cursor], tokens, panel.error)

@@ -88,9 +88,7 @@ def lay_out(page: Page) -> RowsPanel:
         with gr.Row(equal_height=False):
             with gr.Column(min_width=340, elem_classes="hearth-list"):
                 words = gr.HTML("", elem_id="rows-words")
-                table = gr.HTML(
-                    "", table="", html_template=rows_list.TEMPLATE, js_on_load=rows_list.ON_LOAD, elem_id="rows-table"
-                )
+                table = gr.HTML("", js_on_load=rows_list.ON_LOAD, elem_id="rows-table")
                 pager, place = _lay_out_pager()
             detail = _lay_out_detail()
         with gr.Accordion("All rows at a glance", open=True):

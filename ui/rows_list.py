@@ -17,14 +17,12 @@ MARKS: dict[Mark, str] = {
     "deleted": '<span class="chip failed">deleted</span>',
     "taken back": '<span class="chip stopped" title="Check shows it as its source has it">edit taken back</span>',
 }
-# Which row was clicked is the component's value; its table is another property, so that it never travels back.
-TEMPLATE = "${table}"
+# One listener for every row that the list holds now or later: its HTML is replaced on every page.
 ON_LOAD = """
 element.addEventListener('click', event => {
   const row = event.target.closest('[data-place]');
   if (!row) return;
-  props.value = row.dataset.place;
-  trigger('select');
+  trigger('select', {place: row.dataset.place});
   // Where the row stands below the list, it would come up unseen.
   setTimeout(() => document.getElementById('rows-row')?.scrollIntoView({block: 'nearest', behavior: 'smooth'}), 500);
 });

@@ -55,11 +55,10 @@ def list_values(browser: Browser) -> list[Any]:
     """Values of `list_outputs`."""
     start, total = browser.view.start, browser.page.total
     end = start + PAGE_ROWS >= total
-    chosen = browser.view.chosen
     return [
         *rows_filters.shown(browser),
         f'<p class="quiet">{escape(rows_list.words_of(browser))}</p>',
-        gr.HTML(value=str(chosen.place) if chosen else "", table=rows_list.list_html(browser)),
+        rows_list.list_html(browser),
         *[gr.Button(interactive=start > 0)] * 2,
         *[gr.Button(interactive=not end)] * 2,
     ]

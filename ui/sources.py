@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from html import escape
 from pathlib import Path
-from typing import Any
 
 import orjson
 
@@ -26,6 +25,7 @@ from ui.spec_list import Card, Item
 from ui.words import count
 
 ROWS_LOOKED_AT = 2_000
+FIX_COLUMNS = "Say under “Which column holds what” what its columns mean, or choose another format."
 # What decides on a look; a tag or a weight changes nothing about what is in the file.
 LOOKED_BY = ("path", "text", "format", "columns", "where")
 # The columns of other sources are known, so that there they are chosen from lists.
@@ -162,7 +162,7 @@ def look_html(workspace: Workspace, item: Item | None) -> str:
         if raw is None:
             shown = explain(look.problem)
         else:  # the remedy stands right below, in other words than a spec's
-            shown = error_box(look.problem.what, "", "Say under “Which column holds what” what its columns mean, or choose another format.")
+            shown = error_box(look.problem.what, "", FIX_COLUMNS)
             shown += inspection_html(raw, name, raw_only=True)
     elif look.inspection is None:
         shown = empty(f"{name} is fetched when you press “Check rows”; what is in it shows there.")

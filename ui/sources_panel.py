@@ -28,8 +28,8 @@ ABOUT_SNAKE = (
 
 @dataclass(frozen=True)
 class SourcesPanel:
-    """`kind`: the example or rows of one's own. Of the latter `listed` are the sources as cards with an editor; below it
-    the columns and rows of the one that is chosen.
+    """`kind`: the example or rows of one's own. `listed`: the sources of the latter as cards with an editor, in it the
+    columns and rows of the one that is chosen.
     """
 
     kind: Any
@@ -118,5 +118,3 @@ def change_columns(workspace: Workspace, listed: spec_list.SpecList, chosen: dic
     known = look_at(workspace, item).columns if item else None
     if known is not None:
         listed.replace(workspace, {"columns": column_map.mapping_of(known, chosen)})
-
-

@@ -16,11 +16,10 @@ from jobs.workspace import Workspace
 from ui.clicks import Click, acting_html, button, on_click
 from ui.drafts import read_draft, save_draft
 from ui.fields import FormField, form_fields, raw_of_values, values_of_raw
-from ui.form import NOTHING_BESIDE, Beside, component
+from ui.form import NOTHING_BESIDE, Beside, component, typing
 from ui.page import SKIP, Page
 
 Item = dict[str, Any]
-
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,7 @@ class Card:
 
 @dataclass
 class SpecList:
-    """The list `key` of a tab's draft. `describe` makes a card of an item; `applies` says whether an option matters to it.
+    """The list `key` of a tab's draft. `describe` makes a card of an item, `applies` says which options matter to it.
 
     `first`: what stands in it before anything is entered. `components`: the editor's, by option name.
     """
@@ -171,5 +170,5 @@ def wire(page: Page, listed: SpecList, error: gr.HTML, also: Beside = NOTHING_BE
 
     inputs = list(listed.components.values())
     on_click(page, listed.cards, act, [], [*listed.outputs, *also.outputs], error)
-    triggers = [each.input for each in inputs]
+    triggers = [trigger for each in inputs for trigger in typing(each)]
     page.on(triggers, edit, inputs, [listed.cards, *also.outputs], error, quiet=True)

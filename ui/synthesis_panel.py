@@ -1,4 +1,4 @@
-"""Rows written by teachers on the Datasets tab: what to make and by whom, what it will take, and the job that does it."""
+"""Rows written by teachers on the Datasets tab: what to make and by whom, what it will take, the job that does it."""
 
 from __future__ import annotations
 
@@ -38,6 +38,7 @@ NEW_TEACHERS: dict[str, Item] = {
     "Add one at an endpoint": {"model": "openai:model-name", "base_url": "https://api.example.com/v1"},
     "Add the embedded model": EMBEDDED,
 }
+FIRST_VALUES = {"name": "my-rows", "mode": "question_answer", "domains": [{"name": "general", "count": 20}]}
 ROWS_SHOWN = 5
 MOST_ROWS_IN_DEMO = 20
 ABOUT = (
@@ -77,7 +78,7 @@ def lay_out(page: Page) -> SynthesisPanel:
                     hide=(TEACHERS,),
                     complete=with_teachers,
                     take=take_teachers,
-                    base=lambda _: {"name": "my-rows", "mode": "question_answer", "domains": [{"name": "general", "count": 20}]},
+                    base=lambda _: FIRST_VALUES,
                 )
                 uploads = gr.File(
                     label="Upload the input",
@@ -86,7 +87,9 @@ def lay_out(page: Page) -> SynthesisPanel:
                     height=110,
                 )
                 gr.Markdown("**Teachers**")
-                listed = spec_list.lay_out(TeacherSpec, DRAFT, TEACHERS, teacher_card, applies=option_applies, first=[EMBEDDED])
+                listed = spec_list.lay_out(
+                    TeacherSpec, DRAFT, TEACHERS, teacher_card, applies=option_applies, first=[EMBEDDED]
+                )
                 with listed.column:
                     shown = [each for each in listed.fields if each.depth == "essential"]
                     spec_list.lay_out_options(listed, [each.path for each in shown])
@@ -172,7 +175,9 @@ def teacher_card(_: Workspace, item: Item) -> Card:
 def option_applies(item: Item, option: str) -> bool:
     """Whether an option of TeacherSpec says anything about this teacher."""
     embedded = item.get("model") == "embedded"
-    return not (embedded and option in ("base_url", "api_key_variable", "price_in", "price_out", "stream", "extra_body"))
+    return not (
+        embedded and option in ("base_url", "api_key_variable", "price_in", "price_out", "stream", "extra_body")
+    )
 
 
 def checked_spec(settings: Settings, workspace: Workspace, form: Form, values: Sequence[Any]) -> SynthesisSpec:
@@ -201,8 +206,8 @@ def expected_html(workspace: Workspace, spec: SynthesisSpec) -> str:
     cost = "cost unknown, since not all prices are given" if found.cost is None else f"cost about {found.cost:.4g}"
     return (
         f'<p class="expected">About <b>{count(found.calls, "request")}</b>, {found.tokens_in:,} tokens to read and '
-        f"{found.tokens_out:,} to write; <b>{cost}</b>. <span class='quiet'>If every answer is of use: refused rows and "
-        "retries come on top.</span></p>"
+        f"{found.tokens_out:,} to write; <b>{cost}</b>. <span class='quiet'>If every answer is of use: refused rows "
+        "and retries come on top.</span></p>"
     )
 
 

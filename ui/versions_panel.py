@@ -23,8 +23,8 @@ from ui.versions_view import (
     card_markdown,
     comparison_html,
     lineage_html,
-    pushed_html,
     push_question,
+    pushed_html,
     saved_html,
     versions_html,
 )
@@ -83,7 +83,9 @@ def lay_out(page: Page) -> VersionsPanel:
             }
         files = gr.HTML("", elem_id="saved")
         with gr.Accordion("Compare with another version", open=False):
-            other = picks.lay_out(TAB, "compare_with", earlier_options, "With", "What differs is told from there to here.")
+            other = picks.lay_out(
+                TAB, "compare_with", earlier_options, "With", "What differs is told from there to here."
+            )
             compare_button = gr.Button("Compare", size="sm", elem_id="compare")
             difference = gr.HTML("", elem_id="difference")
         with gr.Accordion("Dataset card", open=False):
@@ -172,7 +174,7 @@ def show(workspace: Workspace, known: str = "") -> list[Any]:
     now = repr(([(each.id, each.built) for each in versions], version and version.id))
     if now == known:
         return [SKIP] * 5
-    html = versions_html(versions, version and version.id)
+    html = versions_html(versions, version.id if version else None)
     if version is None:
         return [html, now, gr.Column(visible=False), "", ""]
     return [html, now, gr.Column(visible=True), lineage_html(version), card_markdown(version)]

@@ -39,9 +39,9 @@ def versions_html(versions: Sequence[DatasetVersion], chosen: str | None) -> str
         f"<td>{when(each.built)}</td><td class='quiet'>{escape(_made_of(each))}</td></tr>"
         for each in versions[:LISTED]
     )
-    head = "<tr><th>Version</th><th class='number'>Training rows</th><th class='number'>Evaluation rows</th><th>Built</th>"
+    head = _heading("Version", "#Training rows", "#Evaluation rows", "Built", "From")
     rest = f"<p class='quiet'>and {len(versions) - LISTED:,} older ones</p>" if len(versions) > LISTED else ""
-    table = f"<table>{head}<th>From</th></tr>{lines}</table>"
+    table = f"<table>{head}{lines}</table>"
     return f'<div class="hearth-versions scroll">{table}</div>{rest}'
 
 
@@ -60,11 +60,20 @@ def lineage_html(version: DatasetVersion) -> str:
         f"<td class='number'>{source['read']:,}</td><td class='number'>{source['train'] + source['eval']:,}</td></tr>"
         for source in version.report["sources"]
     )
-    head = "<tr><th>Source</th><th>Read as</th><th>Content</th><th class='number'>Rows read</th>"
-    table = f"<table>{head}<th class='number'>Rows used</th></tr>{lines}</table>"
+    head = _heading("Source", "Read as", "Content", "#Rows read", "#Rows used")
+    table = f'<div class="scroll lineage"><table>{head}{lines}</table></div>'
     summary = escape(version.report["summary"][0])
-    seed = f"<p class='quiet'>Content: the beginning of the source's hash, or its version. Seed {version.report['seed']}.</p>"
-    return f'<div class="hearth-result"><h3>{escape(version.id)}</h3><p>{summary}</p><div class="scroll lineage">{table}</div>{seed}</div>'
+    note = f"Content: the beginning of the source's hash, or its version. Seed {version.report['seed']}."
+    title = f"<h3>{escape(version.id)}</h3><p>{summary}</p>"
+    return f'<div class="hearth-result">{title}{table}<p class="quiet">{note}</p></div>'
+
+
+def _heading(*titles: str) -> str:
+    """The first line of a table; a # marks a column of numbers."""
+    cells = "".join(
+        f'<th class="number">{title[1:]}</th>' if title.startswith("#") else f"<th>{title}</th>" for title in titles
+    )
+    return f"<tr>{cells}</tr>"
 
 
 def card_markdown(version: DatasetVersion) -> str:
@@ -80,7 +89,8 @@ def comparison_html(comparison: Comparison) -> str:
     counts: dict[str, int] = {name: getattr(comparison, name) for name in DIFFERENCES}
     head = f"<h4>{escape(comparison.first)} → {escape(comparison.second)}</h4>"
     if not any(counts.values()):
-        return f'<div class="hearth-result">{head}<p class="good">Both hold the same {count(comparison.same, "row")}.</p></div>'
+        same = f"Both hold the same {count(comparison.same, 'row')}."
+        return f'<div class="hearth-result">{head}<p class="good">{same}</p></div>'
     said = ", ".join(f"{number:,} {DIFFERENCES[name]}" for name, number in counts.items() if number)
     parts = [f"<p>{count(comparison.same, 'row')} in common; {said}.</p>"]
     parts += [_examples(name, comparison.examples[name], counts[name]) for name in DIFFERENCES if counts[name]]
@@ -91,7 +101,7 @@ def _examples(name: str, changes: Sequence[Change], number: int) -> str:
     shown = changes[:LISTED_CHANGES]
     if name == "changed":
         pairs = "".join(
-            f"<p class='quiet'>Before</p>{rows_table([change.before])}<p class='quiet'>After</p>{rows_table([change.after])}"
+            f'<p class="quiet">Before, then after</p>{rows_table([change.before, change.after])}'
             for change in shown
             if change.before is not None and change.after is not None
         )
@@ -128,4 +138,3 @@ def push_question(version: DatasetVersion, repository: str, *, private: bool) ->
 def pushed_html(address: str) -> str:
     safe = escape(address)
     return f'<p class="good">It is at <a href="{safe}" target="_blank" rel="noreferrer">{safe}</a>.</p>'
-

@@ -29,7 +29,7 @@ def texts_of(row: Candidate) -> list[Text]:
 
 
 def said_to_be_learned(row: Candidate) -> list[Turn]:
-    """The answers that the model is to give, where they say anything; not those that it is to avoid, or that are given."""
+    """The answers that the model is to give, where they say anything; not those to avoid, nor those that are given."""
     if row.desirable is False:
         return []
     answers = [

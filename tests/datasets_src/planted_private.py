@@ -127,6 +127,7 @@ def _with_check_digit(body: str) -> str:
     return body + str(-total % 10)
 
 
+OLD_VISA = 13
 ISSUERS = (
     *(("4", 16), ("4", 16), ("4", 13), ("51", 16), ("55", 16), ("2221", 16), ("34", 15), ("37", 15)),
     *(("6011", 16), ("65", 16), ("3056", 14), ("36", 14), ("3530", 16), ("62", 16)),
@@ -231,6 +232,11 @@ def private_sentence(kind: str, rng: random.Random) -> str:
     while True:
         sentence = rng.choice(SENTENCES[kind])
         value = MAKERS[kind](rng)
-        # Some frames don't suit some forms: an address with a scheme after `root@`.
-        if not (sentence.startswith("ssh") and not value[0].isdigit()):
+        # Some frames don't suit some forms: an address with a scheme after `root@`, and a card of 13 digits (which are
+        # no longer given out) where nothing says that it is one.
+        unfit = sentence.startswith("ssh") and not value[0].isdigit()
+        nameless = (
+            kind == "card_number" and len(value) == OLD_VISA and "card" not in sentence and "Visa" not in sentence
+        )
+        if not unfit and not nameless:
             return sentence.format(value)

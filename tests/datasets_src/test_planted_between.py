@@ -11,7 +11,6 @@ import pytest
 
 from datasets_src.browse import Rows
 from datasets_src.build import build
-from datasets_src.checks import names_of
 from datasets_src.spec import DatasetSpec
 from jobs.workspace import Workspace
 
@@ -124,6 +123,6 @@ def flagged(rows: Rows) -> dict[str, set[int]]:
     """The numbers of the rows that each check found."""
     found: defaultdict[str, set[int]] = defaultdict(set)
     for number, flags in zip(rows.index["row"].to_list(), rows.index["checks"].to_list(), strict=True):
-        for name in names_of(flags):
+        for name in rows.names_of(flags):
             found[name].add(number)
     return found

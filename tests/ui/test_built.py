@@ -1,4 +1,4 @@
-"""What the page shows of a build and of dataset versions: result, advice, lineage, differences, and handing them out."""
+"""What the page shows of a build and of versions: result, advice, lineage, differences, and handing them out."""
 
 from __future__ import annotations
 

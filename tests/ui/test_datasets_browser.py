@@ -1,4 +1,4 @@
-"""The Datasets tab in headless Chromium: from a file that fits no format to a dataset, deciding on its faults on the way."""
+"""The Datasets tab in headless Chromium: from a file that fits no format, over its faults, to a dataset."""
 
 from __future__ import annotations
 

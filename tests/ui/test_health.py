@@ -64,7 +64,8 @@ def card(html: str, name: str) -> str:
     return html.split(f'data-check="{name}"')[1].split("</article>")[0]
 
 
-def test_each_check_that_found_something_has_a_card(workspace: Workspace, form: Form, checked: JobDirectory) -> None:
+@pytest.mark.usefixtures("checked")
+def test_each_check_that_found_something_has_a_card(workspace: Workspace, form: Form) -> None:
     html = html_of(workspace, form)
     assert "43 rows read from 1 source. 3 checks found something" in html
     empty = card(html, "empty_turn")
@@ -75,12 +76,12 @@ def test_each_check_that_found_something_has_a_card(workspace: Workspace, form: 
     assert "checks found nothing" in html and "Repetition" not in html.split("<details>")[0]
 
 
-def test_a_report_without_findings_says_so(workspace: Workspace) -> None:
+def test_a_report_without_findings_says_so() -> None:
     report = {"sources": [{"read": 5}], "checks": []}
     assert "5 rows read from 1 source. No check found anything." in health_html(report, {})
 
 
-def test_what_a_file_holds_is_no_html(workspace: Workspace) -> None:
+def test_what_a_file_holds_is_no_html() -> None:
     example = {"file": "<i>.jsonl", "row": 1, "field": "<u>", "what": "is <b>", "why": "<s>"}
     found = {
         **{"name": "x", "title": "T", "explanation": "E", "group": "quality", "count": 1, "remedy": "keep"},
@@ -90,7 +91,8 @@ def test_what_a_file_holds_is_no_html(workspace: Workspace) -> None:
     assert not any(tag in html for tag in ("<i>", "<u>", "<s>", "is <b>"))
 
 
-def test_a_remedy_is_written_into_the_spec_and_stays(workspace: Workspace, form: Form, checked: JobDirectory) -> None:
+@pytest.mark.usefixtures("checked")
+def test_a_remedy_is_written_into_the_spec_and_stays(workspace: Workspace, form: Form) -> None:
     assert "changed since" not in html_of(workspace, form)
     health_panel.choose_remedy(workspace, form, "empty_turn", "drop")
     health_panel.choose_remedy(workspace, form, "email", "fix")
@@ -104,16 +106,16 @@ def test_a_remedy_is_written_into_the_spec_and_stays(workspace: Workspace, form:
     assert "What happens to rows was changed since then: check again, or build." in html
 
 
-def test_the_default_of_a_check_needs_no_word_in_the_spec(
-    workspace: Workspace, form: Form, checked: JobDirectory
-) -> None:
+@pytest.mark.usefixtures("checked")
+def test_the_default_of_a_check_needs_no_word_in_the_spec(workspace: Workspace, form: Form) -> None:
     health_panel.choose_remedy(workspace, form, "email", "drop")
     health_panel.choose_remedy(workspace, form, "email", "keep")
     spec = spec_on_screen(workspace, form)
     assert spec is not None and spec.remedies == {}
 
 
-def test_every_unusable_row_can_be_left_out_at_once(workspace: Workspace, form: Form, checked: JobDirectory) -> None:
+@pytest.mark.usefixtures("checked")
+def test_every_unusable_row_can_be_left_out_at_once(workspace: Workspace, form: Form) -> None:
     health_panel.choose_remedy(workspace, form, "email", "fix")
     health_panel.leave_out_unusable(workspace, form)
     spec = spec_on_screen(workspace, form)
@@ -129,24 +131,23 @@ def test_every_unusable_row_can_be_left_out_at_once(workspace: Workspace, form: 
         ({"name": "other", "eval_fraction": 0.3}, ""),
     ],
 )
+@pytest.mark.usefixtures("checked")
 def test_cards_say_when_the_options_are_others_than_checked(
-    workspace: Workspace, form: Form, checked: JobDirectory, changes: dict[str, Any], words: str
+    workspace: Workspace, form: Form, changes: dict[str, Any], words: str
 ) -> None:
     enter(workspace, form, **changes)
     html = html_of(workspace, form)
     assert words in html if words else "changed since" not in html
 
 
-def test_cards_say_when_the_sources_are_others_than_checked(
-    workspace: Workspace, form: Form, checked: JobDirectory
-) -> None:
+@pytest.mark.usefixtures("checked")
+def test_cards_say_when_the_sources_are_others_than_checked(workspace: Workspace, form: Form) -> None:
     save_draft(workspace, TAB, **{SOURCES: [{"path": "uploads/a.jsonl", "tag": "A"}]})
     assert "The sources were changed since then" in html_of(workspace, form)
 
 
-def test_cards_are_drawn_again_only_when_something_changed(
-    workspace: Workspace, form: Form, checked: JobDirectory
-) -> None:
+@pytest.mark.usefixtures("checked")
+def test_cards_are_drawn_again_only_when_something_changed(workspace: Workspace, form: Form) -> None:
     _, cursor = cards().show(workspace, form)
     assert cards().show(workspace, form, cursor) == [gr.skip(), gr.skip()]
     health_panel.choose_remedy(workspace, form, "email", "drop")

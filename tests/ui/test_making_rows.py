@@ -1,9 +1,7 @@
-"""Making rows on the page: a template's preview and refusals, what teachers will take, and using what came of either."""
+"""Making rows on the page: a template's preview and refusals, what teachers will take, using what came of either."""
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -20,7 +18,7 @@ from ui import expansion_panel, own_rows, synthesis_panel
 from ui.expansion_panel import EXAMPLE, parsed, tried, tried_html
 from ui.page import Page, Settings
 from ui.sources import card_of
-from ui.synthesis_panel import DRAFT, EMBEDDED, SynthesisPanel
+from ui.synthesis_panel import EMBEDDED, SynthesisPanel
 
 
 @pytest.fixture
@@ -127,7 +125,10 @@ def test_what_teachers_wrote_is_shown_and_can_be_used(workspace: Workspace, pane
     running, done = Status(State.RUNNING), Status(State.SUCCEEDED)
     assert synthesis_panel.result(workspace, job, running)[0] == ""
     rows: list[dict[str, Any]] = [
-        {"messages": [{"role": "user", "content": f"Joke {n}?"}, {"role": "assistant", "content": "Ha <b>"}], "tag": "j"}
+        {
+            "messages": [{"role": "user", "content": f"Joke {n}?"}, {"role": "assistant", "content": "Ha <b>"}],
+            "tag": "j",
+        }
         for n in range(9)
     ]
     write_rows(job.path / "rows.jsonl", rows)
@@ -144,9 +145,3 @@ def test_what_teachers_wrote_is_shown_and_can_be_used(workspace: Workspace, pane
     assert "jokes" in label and "done" in label
     assert synthesis_panel.source_of(panel, workspace) == [{"path": f"job:{value}"}]
     assert "9 rows" in card_of(workspace, {"path": f"job:{value}"}).about
-
-
-def test_drafts_are_json(workspace: Workspace, panel: SynthesisPanel) -> None:
-    panel.listed.add(workspace, [{"model": "ollama:small"}])
-    draft: Path = workspace.drafts / f"{DRAFT}.json"
-    assert json.loads(draft.read_text())["teachers"] == [EMBEDDED, {"model": "ollama:small"}]

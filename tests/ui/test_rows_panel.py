@@ -61,7 +61,7 @@ class Opened:
         return lambda component: given[id(component)]
 
     def list(self) -> str:
-        return str(self.seen(self.actions.load(self.workspace))(self.panel.table).props["table"])
+        return str(self.seen(self.actions.load(self.workspace))(self.panel.table))
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ def test_without_rows_the_panel_says_what_to_do(opened: Opened) -> None:
 
 def test_the_first_page_shows_rows_with_length_source_and_tag(opened: Opened) -> None:
     seen = opened.seen(opened.actions.load(opened.workspace))
-    table = seen(opened.panel.table).props["table"]
+    table = seen(opened.panel.table)
     assert table.count("<tr ") == rows_state.PAGE_ROWS
     assert "What is" in table and "2 turns" in table and "characters" in table
     assert "sums.jsonl, row" in table and ">english</span>" in table
@@ -134,12 +134,12 @@ def test_filters_find_rows_by_text_check_tag_and_source(opened: Opened) -> None:
     row = open_browser(opened.workspace, opened.folder).rows.page(Filter(tag="german"), 0, 1).rows[0]
     text = row["messages"][0]["content"].upper()
     found = opened.seen(ask(opened.workspace, "train", text, "", "", "", ""), panel.list_outputs)
-    assert found(panel.table).props["table"].count("<tr ") == 1 and "1 found among" in found(panel.words)
+    assert found(panel.table).count("<tr ") == 1 and "1 found among" in found(panel.words)
     assert found(panel.filters.clear).visible
     found = opened.seen(ask(opened.workspace, "train", "", "", "german", "", ""), panel.list_outputs)
-    assert "sums.jsonl" not in found(panel.table).props["table"]
+    assert "sums.jsonl" not in found(panel.table)
     found = opened.seen(ask(opened.workspace, "left_out", "", "exact_duplicate", "", "", ""), panel.list_outputs)
-    table = found(panel.table).props["table"]
+    table = found(panel.table)
     assert table.count("<tr ") == 1 and "sums.jsonl, row 51" in table and "Equal rows" in table
 
 
@@ -155,19 +155,19 @@ def test_only_checks_that_found_something_are_offered_with_their_numbers(opened:
 def test_a_filter_that_finds_nothing_says_where_such_rows_are(opened: Opened) -> None:
     values = ["train", "", "exact_duplicate", "", "", ""]
     seen = opened.seen(opened.actions.ask(opened.workspace, *values), opened.panel.list_outputs)
-    assert "found no row in Training, but 1 in Left out" in seen(opened.panel.table).props["table"]
+    assert "found no row in Training, but 1 in Left out" in seen(opened.panel.table)
 
 
 def test_filters_page_and_chosen_row_survive_a_refresh(opened: Opened) -> None:
     opened.actions.ask(opened.workspace, "train", "", "", "english", "", "")
     opened.actions.turn(opened.workspace, "next")
     place = open_browser(opened.workspace, opened.folder).page.places[0]
-    opened.actions.select(opened.workspace, str(place))
+    opened.actions.select(opened.workspace, {"place": str(place)})
     again = Opened(Workspace(opened.workspace.root), opened.panel, opened.actions, opened.folder)
     seen = again.seen(opened.actions.load(again.workspace))
     assert seen(opened.panel.filters.menus["tag"]).value == "english"
     assert "Rows 26 to 50" in seen(opened.panel.words)
-    assert f'data-place="{place}" class="chosen"' in seen(opened.panel.table).props["table"]
+    assert f'data-place="{place}" class="chosen"' in seen(opened.panel.table)
     assert f"Training row {place}" in seen(opened.panel.detail.head)
 
 
@@ -179,7 +179,7 @@ def test_what_other_rows_do_not_have_is_no_longer_asked_for(opened: Opened) -> N
 
 
 def test_a_chosen_row_is_let_go_when_another_stands_in_its_place(opened: Opened) -> None:
-    opened.actions.select(opened.workspace, "1")
+    opened.actions.select(opened.workspace, {"place": "1"})
     assert open_browser(opened.workspace, opened.folder).chosen is not None
     opened.check(seed=7)
     assert open_browser(opened.workspace, opened.folder).chosen is None
@@ -203,7 +203,7 @@ def test_going_to_a_row_opens_it_on_its_page_and_takes_filters_away(opened: Open
 
 def test_a_change_shows_at_once_in_every_copy_and_the_files_stay(opened: Opened) -> None:
     before = (opened.folder / "train.jsonl").read_bytes()
-    opened.actions.select(opened.workspace, str(place_of(opened, "sums.jsonl", 8)))
+    opened.actions.select(opened.workspace, {"place": str(place_of(opened, "sums.jsonl", 8))})
     turns = given_fields(opened, ("user", "What is seven and seven?"), ("assistant", "Fourteen."))
     seen = opened.seen(opened.actions.keep(opened.workspace, *turns), opened.panel.row_outputs)
     assert "1 row changed by hand. 1 edit waits: press Check or Build" in seen(opened.panel.edited)
@@ -222,7 +222,7 @@ def test_a_change_shows_at_once_in_every_copy_and_the_files_stay(opened: Opened)
 
 
 def test_edits_are_taken_in_by_the_next_check(opened: Opened) -> None:
-    opened.actions.select(opened.workspace, str(place_of(opened, "german.jsonl", 2)))
+    opened.actions.select(opened.workspace, {"place": str(place_of(opened, "german.jsonl", 2))})
     opened.actions.delete(opened.workspace)
     cursor = opened.seen(opened.actions.load(opened.workspace))(opened.panel.cursor)
     opened.check()
@@ -235,12 +235,12 @@ def test_edits_are_taken_in_by_the_next_check(opened: Opened) -> None:
 
 def test_deleting_undo_and_redo(opened: Opened) -> None:
     panel, outputs = opened.panel, opened.panel.row_outputs
-    opened.actions.select(opened.workspace, "1")
+    opened.actions.select(opened.workspace, {"place": "1"})
     seen = opened.seen(opened.actions.delete(opened.workspace), outputs)
-    assert 'data-place="1" class="chosen deleted"' in seen(panel.table).props["table"]
+    assert 'data-place="1" class="chosen deleted"' in seen(panel.table)
     assert "will be left out" in seen(panel.detail.editor.note)
     seen = opened.seen(opened.actions.undo(opened.workspace), outputs)
-    assert 'data-place="1" class="chosen"' in seen(panel.table).props["table"]
+    assert 'data-place="1" class="chosen"' in seen(panel.table)
     assert seen(panel.edited) == "" and seen(panel.edit_buttons["redo"]).visible
     seen = opened.seen(opened.actions.redo(opened.workspace), outputs)
     assert "1 row deleted by hand" in seen(panel.edited)
@@ -249,7 +249,7 @@ def test_deleting_undo_and_redo(opened: Opened) -> None:
 
 
 def test_what_is_typed_survives_a_refusal_and_a_refresh(opened: Opened) -> None:
-    opened.actions.select(opened.workspace, "1")
+    opened.actions.select(opened.workspace, {"place": "1"})
     empty = given_fields(opened, ("user", "A question without an answer?"), ("assistant", ""))
     with pytest.raises(BadInput, match="can't be trained"):
         opened.actions.keep(opened.workspace, *empty)
@@ -268,7 +268,7 @@ def test_what_is_typed_survives_a_refusal_and_a_refresh(opened: Opened) -> None:
 
 
 def test_a_row_can_be_changed_as_json_and_turns_added_in_fields(opened: Opened) -> None:
-    opened.actions.select(opened.workspace, "1")
+    opened.actions.select(opened.workspace, {"place": "1"})
     turns = [{"role": "user", "content": "Well?"}, {"role": "assistant", "content": "Yes."}]
     opened.actions.keep_json(opened.workspace, json.dumps({"messages": turns}))
     assert edits.edits_of(opened.workspace)[0]["value"] == {"messages": turns}
@@ -292,7 +292,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def test_tokens_are_those_of_the_model_that_the_form_names(opened: Opened, model: str) -> None:
-    opened.actions.select(opened.workspace, "1")
+    opened.actions.select(opened.workspace, {"place": "1"})
     save_draft(opened.workspace, "datasets", form={"model": model, "max_length": 20})
     *_, shown = opened.actions.look(opened.workspace, "tokens", "filled")
     assert f"by the tokenizer of {model}" in shown[0] and "training cuts here, at 20 tokens" in shown[0]
@@ -328,10 +328,13 @@ def test_another_length_redraws_the_plots_alone_and_nothing_is_redrawn_in_vain(o
 def served(opened: Opened) -> Iterator[str]:
     """The panel alone as a page; its address."""
     with gr.Blocks() as blocks:
-        with gr.Tabs() as tabs, gr.Tab("Datasets"):
-            page = Page(Settings(opened.workspace.root), tabs, gr.Textbox("datasets", visible=False))
-            fault = gr.HTML(visible=False)
-            rows_panel.wire(page, rows_panel.lay_out(page), lambda _: opened.folder)
+        fault = gr.HTML(visible=False)
+        with gr.Tabs() as tabs:
+            page = Page(Settings(opened.workspace.root), tabs, gr.Textbox("datasets", visible=False, render=False))
+            with gr.Tab("Sources"):
+                page.opened.render()
+            with gr.Tab("Rows"):  # not drawn before it is opened, but filled in
+                rows_panel.wire(page, rows_panel.lay_out(page), lambda _: opened.folder)
         page.wire(blocks, fault)
     port = free_port()
     blocks.launch(server_port=port, quiet=True, prevent_thread_lock=True, ssr_mode=False)
@@ -351,6 +354,7 @@ def test_clicking_a_row_shows_its_tokens_and_a_change_is_marked(served: str, ope
         page = browser.new_page(viewport={"width": 1280, "height": 1000})
         expect = playwright.expect
         page.goto(served)
+        page.get_by_role("tab", name="Rows", exact=True).click(timeout=30_000)
         page.locator("#rows-table tr").nth(1).click(timeout=30_000)
         expect(page.locator("#rows-head")).to_contain_text("Training row 2")
         page.get_by_role("tab", name="As the model sees it").click()
@@ -363,6 +367,7 @@ def test_clicking_a_row_shows_its_tokens_and_a_change_is_marked(served: str, ope
         expect(page.locator("#rows-table tr.chosen")).to_contain_text("I changed this.")
         expect(page.locator("#rows-edited")).to_contain_text("1 edit waits")
         page.reload()
+        page.get_by_role("tab", name="Rows", exact=True).click(timeout=30_000)
         expect(page.locator("#rows-table tr.chosen")).to_contain_text("I changed this.", timeout=30_000)
         expect(page.locator("#rows-row .hearth-turn textarea").nth(1)).to_have_value("I changed this.")
         page.locator("#rows-undo").click()

@@ -1,4 +1,4 @@
-"""The sources of a dataset on the page: what is seen of one, what can be corrected, and that the YAML says all of it."""
+"""The sources of a dataset on the page: what is seen of one, what can be corrected, and what the YAML says of it."""
 
 from __future__ import annotations
 
@@ -71,7 +71,9 @@ def test_a_look_shows_rows_with_their_faults_and_lets_no_html_through(workspace:
 def test_a_look_notices_that_the_file_has_changed(workspace: Workspace) -> None:
     write_rows(workspace.uploads / "a.jsonl", [{"prompt": "Two?", "completion": "2"}])
     assert card_of(workspace, {"path": "uploads/a.jsonl"}).about.startswith("1 row ")
-    write_rows(workspace.uploads / "a.jsonl", [{"prompt": "Two?", "completion": "2"}, {"prompt": "3?", "completion": "3"}])
+    write_rows(
+        workspace.uploads / "a.jsonl", [{"prompt": "Two?", "completion": "2"}, {"prompt": "3?", "completion": "3"}]
+    )
     assert card_of(workspace, {"path": "uploads/a.jsonl"}).about.startswith("2 rows ")
 
 
@@ -227,7 +229,9 @@ def test_every_name_that_a_column_can_have_is_asked_for() -> None:
     assert set(column_map.MEANINGS) == set(MAPPABLE)
 
 
-def test_files_elsewhere_are_refused_wherever_they_are_named(workspace: Workspace, form: Form, listed: SpecList) -> None:
+def test_files_elsewhere_are_refused_wherever_they_are_named(
+    workspace: Workspace, form: Form, listed: SpecList
+) -> None:
     change_source(workspace, OWN)
     with pytest.raises(BadInput, match="no rows yet"):
         checked_spec(settings(workspace), workspace, form, tuple(form.initial(workspace)[:-1]))

@@ -134,9 +134,8 @@ def test_nothing_of_the_kind_is_left_after_replacing(kind: str) -> None:
         assert find(kind, row) == []
 
 
-def test_thirteen_digits_are_an_articles_unless_the_text_says_card() -> None:
-    both = "4000000000402"
-    assert luhn(both) and not luhn("4006381333931")
-    assert kinds("The article 4006381333931.") == kinds(f"The article {both}.") == []
-    assert kinds(f"My card {both}.") == [("card_number", both)]
-    assert kinds("Charge 4222222222222.") == [("card_number", "4222222222222")]
+def test_thirteen_digits_are_a_card_only_where_the_text_says_so() -> None:
+    number = "4222222222222"
+    assert luhn(number)
+    assert kinds(f"The product is {number}.") == []
+    assert kinds(f"My card {number}.") == [("card_number", number)]

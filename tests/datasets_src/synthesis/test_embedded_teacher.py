@@ -31,13 +31,14 @@ def test_the_embedded_model_makes_rows_that_build_into_a_dataset(synthesise: Syn
         {
             "name": "bees",
             "mode": "question_answer",
-            "teachers": [{"model": "embedded", "max_tokens": 500, "concurrency": 2, "temperature": 0.6}],
-            "domains": [{"name": "nature", "count": 4}],
+            "teachers": [{"model": "embedded", "max_tokens": 250, "concurrency": 2, "temperature": 0.6}],
+            "domains": [{"name": "nature", "count": 3}],
             "input": str(source),
+            "pairs_per_document": 2,
             "attempts": 10,
         }
     )
-    assert len(made.rows) == 4
+    assert len(made.rows) == 3
     for row in made.rows:
         question, answer = row["messages"]
         assert (question["role"], answer["role"]) == ("user", "assistant")
@@ -48,4 +49,4 @@ def test_the_embedded_model_makes_rows_that_build_into_a_dataset(synthesise: Syn
 
     spec = {"name": "bees", "sources": [{"path": made.figures["path"]}], "eval_fraction": 0, "group_by": "parent"}
     version = build(DatasetSpec.parse({**spec, "near_duplicates": None}), synthesise.workspace)
-    assert version.train_rows == 4
+    assert version.train_rows == 3

@@ -191,9 +191,21 @@ def data_synthesise(
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
     detach: DetachOption = False,
+    estimate: Annotated[bool, typer.Option("--estimate", help="Only say how many calls and tokens it takes.")] = False,
+    sample: Annotated[int, typer.Option(min=0, help="Only make this many rows and print them.")] = 0,
 ) -> None:
     """Have teacher models write rows: SPEC.yaml and any option by its dotted name. The job's rows are a source."""
+    from datasets_src.synthesis import preview
     from datasets_src.synthesis.spec import SynthesisSpec
 
-    parsed = SynthesisSpec.parse(*spec_values(context.args))
-    run_job(open_workspace(workspace), "data.synthesise", parsed.model_dump(mode="json"), parsed.name, as_json, detach)
+    values, where = spec_values(context.args)
+    base = Path(where).resolve().parent if Path(where).is_file() else Path.cwd()
+    spec = SynthesisSpec.parse(values, where).with_absolute_paths(base)
+    if estimate:
+        found = asdict(preview.estimate(spec, base))
+        show(found, as_json, str(preview.estimate(spec, base)))
+    elif sample:
+        made = preview.sample(spec, sample, base)
+        show(asdict(made), as_json, "\n".join(json.dumps(row, ensure_ascii=False) for row in made.rows))
+    else:
+        run_job(open_workspace(workspace), "data.synthesise", spec.model_dump(mode="json"), spec.name, as_json, detach)

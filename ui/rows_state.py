@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from datasets_src.browse import Filter, Page, Part, Rows
-from datasets_src.checks import names_of
 from datasets_src.rows import Kind, Row
 from jobs.errors import BadInput
 from jobs.workspace import Workspace
@@ -119,7 +118,7 @@ def _facts(folder: Path, _index_ns: int, _report_ns: int) -> Facts:
     report = rows.report
     found: dict[Part, dict[str, int]] = {part: {} for part in PARTS}
     for part, flags, number in rows.index.group_by("part", "checks").len().iter_rows():
-        for name in names_of(flags):
+        for name in rows.names_of(flags):
             found[part][name] = found[part].get(name, 0) + number
     # A source whose rows were all left out is in the report alone.
     sources = {**{source["source"]: 0 for source in report["sources"]}, **rows.values("source")}

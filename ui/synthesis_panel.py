@@ -203,7 +203,8 @@ def expected_html(workspace: Workspace, spec: SynthesisSpec) -> str:
     from datasets_src.synthesis.preview import estimate
 
     found = estimate(spec, workspace.root)
-    cost = "cost unknown, since not all prices are given" if found.cost is None else f"cost about {found.cost:.4g}"
+    unknown = "cost unknown, since not all prices are given"
+    cost = unknown if found.cost is None else f"cost about {found.cost:.4g}" if found.cost else "free"
     return (
         f'<p class="expected">About <b>{count(found.calls, "request")}</b>, {found.tokens_in:,} tokens to read and '
         f"{found.tokens_out:,} to write; <b>{cost}</b>. <span class='quiet'>If every answer is of use: refused rows "
@@ -214,7 +215,7 @@ def expected_html(workspace: Workspace, spec: SynthesisSpec) -> str:
 def result(_: Workspace, job: JobDirectory, status: Status) -> list[Any]:
     """The first rows that were written, and whether they can be used."""
     path = job.path / "rows.jsonl"
-    rows = first_rows(path)
+    rows = [{**row, "source": job.header["title"], "row": place} for place, row in enumerate(first_rows(path), start=1)]
     manifest = job.manifest or {}
     sentences = [*manifest.get("figures", {}).get("summary", []), *manifest.get("figures", {}).get("warnings", [])]
     said = "".join(f"<li>{escape(str(sentence))}</li>" for sentence in sentences)

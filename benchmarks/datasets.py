@@ -79,7 +79,7 @@ def write_alpaca_like(path: Path, rows: int, seed: int = 0) -> None:
                 row["output"] = " ".join(said)
             else:
                 context = text(draw.randint(3, 40)) if draw.random() < 0.4 else ""
-                answer = text(min(120, int(draw.lognormvariate(3.6, 0.8)) + 5))
+                answer = text(min(120, int(draw.lognormvariate(3.4, 0.8)) + 5))
                 row = {"instruction": text(draw.randint(5, 20)), "input": context, "output": answer}
                 recent = [*recent[-99:], row]
             file.write(orjson.dumps(row) + b"\n")

@@ -109,6 +109,12 @@ def push(version: DatasetVersion, repository: str, *, private: bool, folder: Pat
     hub = HfApi()
     try:
         hub.create_repo(repository, repo_type="dataset", private=private, exist_ok=True)
+        if bool(hub.dataset_info(repository).private) != private:
+            raise BadInput(
+                f"{repository} is there already, and {'everybody' if private else 'only you'} can see it.",
+                "Uploading doesn't change who sees a dataset.",
+                "Choose that, another name, or change it in the dataset's settings on the Hub.",
+            )
         hub.upload_folder(
             repo_id=repository, repo_type="dataset", folder_path=folder, commit_message=f"Version {version.version}"
         )

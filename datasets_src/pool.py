@@ -17,7 +17,7 @@ from datasets_src.table import Batch
 
 BATCH_ROWS = 1000
 # Starting workers takes about two seconds, which only pays for rows enough.
-ROWS_WITHOUT_WORKERS = 6 * BATCH_ROWS
+ROWS_WITHOUT_WORKERS = 3 * BATCH_ROWS
 MOST_WORKERS = 8
 
 
@@ -37,8 +37,11 @@ class Preparation:
 
     def batches(self, recipe: Recipe, rows: Iterator[RawRow]) -> Iterator[Batch]:
         """Every row prepared, in order; few batches are held at a time."""
-        seen = 0
-        while seen < ROWS_WITHOUT_WORKERS or self._workers < 2:
+        seen, ready = 0, None
+        while ready is None or not ready.done():
+            if seen >= ROWS_WITHOUT_WORKERS and self._workers > 1 and ready is None:
+                # While they start, this process goes on by itself.
+                ready = self._started().submit(_is_ready)
             batch = list(islice(rows, BATCH_ROWS))
             if not batch:
                 return
@@ -57,6 +60,11 @@ class Preparation:
         if self._pool is None:
             self._pool = ProcessPoolExecutor(self._workers, get_context("spawn"), initializer=_one_thread_each)
         return self._pool
+
+
+def _is_ready() -> bool:
+    """The answer of a worker that has imported everything."""
+    return True
 
 
 def _one_thread_each() -> None:

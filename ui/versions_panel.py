@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,7 @@ import gradio as gr
 from datasets_src.compare import compare
 from datasets_src.hand_out import FileFormat, hand_out, push
 from datasets_src.store import DatasetVersion, list_versions, open_version
-from jobs.errors import BadInput
+from jobs.errors import BadInput, UserError
 from jobs.workspace import Workspace
 from ui import picks
 from ui.clicks import Click, acting_html, on_click
@@ -53,10 +54,13 @@ class VersionsPanel:
     who: Any
     upload: Any
     question: Any
+    asked: Any
     sure: Any
     confirm: Any
     cancel: Any
     error: Any
+    compare_error: Any
+    push_error: Any
 
     @property
     def outputs(self) -> list[Any]:
@@ -70,7 +74,6 @@ class VersionsPanel:
 
 def lay_out(page: Page) -> VersionsPanel:
     """Draw the step here."""
-    error = gr.HTML(visible=False)
     listed = acting_html(elem_id="versions")
     with gr.Column(visible=False, elem_classes="hearth-editor") as column:
         lineage = gr.HTML("", elem_id="lineage")
@@ -81,12 +84,14 @@ def lay_out(page: Page) -> VersionsPanel:
                 "jsonl": gr.Button("Save as JSONL", size="sm", elem_id="save-jsonl"),
                 "parquet": gr.Button("Save as Parquet", size="sm", elem_id="save-parquet"),
             }
+        error = gr.HTML(visible=False)
         files = gr.HTML("", elem_id="saved")
         with gr.Accordion("Compare with another version", open=False):
             other = picks.lay_out(
                 TAB, "compare_with", earlier_options, "With", "What differs is told from there to here."
             )
             compare_button = gr.Button("Compare", size="sm", elem_id="compare")
+            compare_error = gr.HTML(visible=False)
             difference = gr.HTML("", elem_id="difference")
         with gr.Accordion("Dataset card", open=False):
             card = gr.Markdown("", elem_classes="hearth-readme")
@@ -98,14 +103,16 @@ def lay_out(page: Page) -> VersionsPanel:
                 )  # fmt: skip
                 who = gr.Radio([PRIVATE, PUBLIC], value=PRIVATE, label="Who can see it", min_width=220)
             upload = gr.Button("Upload…", size="sm", elem_id="push")
+            push_error = gr.HTML(visible=False)
             question = gr.HTML("", elem_id="push-question")
+            asked = gr.Textbox(visible=False)
             with gr.Row(visible=False, elem_classes="hearth-buttons") as sure:
                 confirm = gr.Button("Yes, upload it", size="sm", variant="primary")
                 cancel = gr.Button("No", size="sm")
     cursor = gr.Textbox(visible=False)
     return VersionsPanel(
         listed, cursor, column, lineage, card, see, load, save, files, other, compare_button, difference,
-        repository, who, upload, question, sure, confirm, cancel, error,
+        repository, who, upload, question, asked, sure, confirm, cancel, error, compare_error, push_error,
     )  # fmt: skip
 
 
@@ -120,8 +127,7 @@ def wire(page: Page, panel: VersionsPanel) -> None:
         return [*show(workspace), "", "", "", gr.Row(visible=False)]
 
     def compare_now(workspace: Workspace, reference: str | None) -> Iterator[list[Any]]:
-        yield [empty("Comparing …")]
-        yield [compared(workspace, reference)]
+        yield from _telling("Comparing …", lambda: compared(workspace, reference))
 
     page.poll(TAB, poll, [panel.cursor], panel.outputs)
     page.load(poll, panel.outputs)
@@ -129,28 +135,46 @@ def wire(page: Page, panel: VersionsPanel) -> None:
     for file_format, save in panel.save.items():
         page.stream(save.click, _saving(file_format), [], [panel.files], panel.error)
     picks.wire(page, panel.other)
-    page.stream(panel.compare.click, compare_now, [panel.other.component], [panel.difference], panel.error)
+    page.stream(panel.compare.click, compare_now, [panel.other.component], [panel.difference], panel.compare_error)
     if not page.settings.demo:
         _wire_push(page, panel)
 
 
 def _wire_push(page: Page, panel: VersionsPanel) -> None:
-    asking = [panel.question, panel.sure]
+    """Ask first; what is then uploaded is what was asked about, whatever is typed or chosen meanwhile."""
 
     def ask(workspace: Workspace, repository: str, who: str) -> list[Any]:
-        version = required(workspace)
-        return [push_question(version, repository_name(repository), private=who != PUBLIC), gr.Row(visible=True)]
+        version, name, private = required(workspace), repository_name(repository), who != PUBLIC
+        asked = json.dumps({"version": version.id, "repository": name, "private": private})
+        return [push_question(version, name, private=private), gr.Row(visible=True), asked]
 
-    def upload(workspace: Workspace, repository: str, who: str) -> Iterator[list[Any]]:
-        version = required(workspace)
-        yield [empty(f"{version.id} is being uploaded: this page may be left meanwhile …"), gr.Row(visible=False)]
+    def upload(workspace: Workspace, asked: str) -> Iterator[list[Any]]:
+        wanted = json.loads(asked)
+        version = open_version(workspace, wanted["version"])
         folder = workspace.cache / "push" / version.version
-        address = push(version, repository_name(repository), private=who != PUBLIC, folder=folder)
-        yield [pushed_html(address), SKIP]
 
-    page.on(panel.upload.click, ask, [panel.repository, panel.who], asking, panel.error)
-    page.stream(panel.confirm.click, upload, [panel.repository, panel.who], asking, panel.error)
-    page.on(panel.cancel.click, lambda _: ["", gr.Row(visible=False)], [], asking, panel.error)
+        def uploaded() -> str:
+            return pushed_html(push(version, wanted["repository"], private=wanted["private"], folder=folder))
+
+        said = f"{version.id} is being uploaded: this page may be left meanwhile …"
+        for shown in _telling(said, uploaded):
+            yield [*shown, gr.Row(visible=False)]
+
+    asking, error = [panel.question, panel.sure], panel.push_error
+    page.on(panel.upload.click, ask, [panel.repository, panel.who], [*asking, panel.asked], error)
+    page.stream(panel.confirm.click, upload, [panel.asked], asking, error)
+    page.on(panel.cancel.click, lambda _: ["", gr.Row(visible=False)], [], asking, error)
+
+
+def _telling(said: str, make: Callable[[], str]) -> Iterator[list[Any]]:
+    """Say what is being done, then show what came of it; nothing when it can't be done."""
+    yield [empty(said)]
+    try:
+        made = make()
+    except UserError:
+        yield [""]
+        raise
+    yield [made]
 
 
 def chosen(workspace: Workspace) -> DatasetVersion | None:
@@ -197,11 +221,7 @@ def compared(workspace: Workspace, reference: str | None) -> str:
 
 
 def _saving(file_format: FileFormat) -> Callable[[Workspace], Iterator[Sequence[Any]]]:
-    def save(workspace: Workspace) -> Iterator[Sequence[Any]]:
-        yield [empty("Writing the files …")]
-        yield [saved(workspace, file_format)]
-
-    return save
+    return lambda workspace: _telling("Writing the files …", lambda: saved(workspace, file_format))
 
 
 def saved(workspace: Workspace, file_format: FileFormat) -> str:

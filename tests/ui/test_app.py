@@ -15,7 +15,7 @@ import pytest
 from tests.ui.page_process import free_port, wait_for_page
 
 ROOT = Path(__file__).resolve().parents[2]
-HEAVY = ("torch", "transformers", "trl", "unsloth", "peft", "bitsandbytes")
+HEAVY = ("torch", "transformers", "trl", "unsloth", "peft", "bitsandbytes", "datasets")
 # Runs the page in a thread and, when a line comes on stdin, says which of the heavy libraries were loaded.
 WATCHED = f"""
 import sys, threading

@@ -161,16 +161,31 @@ def test_an_upload_to_the_hub_is_asked_for_by_what_where_and_who(workspace: Work
             versions_panel.repository_name(name)
 
 
-def test_the_demo_uploads_nothing(workspace: Workspace) -> None:
-    def handlers(demo: bool) -> int:
-        with gr.Blocks() as blocks:
-            page = Page(Settings(workspace.root, demo=demo), gr.Tabs(), gr.Textbox())
-            panel = versions_panel.lay_out(page)
-            versions_panel.wire(page, panel)
-        confirmed = [fn for fn in blocks.fns.values() if (panel.confirm._id, "click") in fn.targets]
-        return len(confirmed)
+def clicks_of(workspace: Workspace, button: str, *, demo: bool) -> list[Any]:
+    """What a click on a button of the versions' step calls."""
+    with gr.Blocks() as blocks:
+        page = Page(Settings(workspace.root, demo=demo), gr.Tabs(), gr.Textbox())
+        panel = versions_panel.lay_out(page)
+        versions_panel.wire(page, panel)
+    return [fn.fn for fn in blocks.fns.values() if (getattr(panel, button)._id, "click") in fn.targets]
 
-    assert handlers(demo=False) == 1 and handlers(demo=True) == 0
+
+def test_the_demo_uploads_nothing(workspace: Workspace) -> None:
+    assert len(clicks_of(workspace, "confirm", demo=False)) == 1
+    assert clicks_of(workspace, "confirm", demo=True) == []
+
+
+def test_what_is_uploaded_is_what_was_asked_about(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    version = built(workspace, 40)
+    (ask,) = clicks_of(workspace, "upload", demo=False)
+    question, _, asked, _ = ask(None, "anna/sums", versions_panel.PRIVATE)
+    assert version.id in question
+    built(workspace, 60)  # meanwhile another version is the newest
+    (upload,) = clicks_of(workspace, "confirm", demo=False)
+    saying, ended, refused = upload(None, asked)
+    assert f"{version.id} is being uploaded" in saying[0] and ended[0] == ""
+    assert "HF_HUB_OFFLINE is set" in refused[-1].value
 
 
 def test_a_changed_version_is_not_handed_out(workspace: Workspace) -> None:

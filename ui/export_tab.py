@@ -14,12 +14,12 @@ from jobs.errors import Missing
 from jobs.files import read_json
 from jobs.workspace import Workspace
 from models.folder import count_parameters
+from models.local_files import local_folder
 from ui import form as forms
 from ui import job_panel
 from ui.choices import train_job, trained_options
 from ui.fields import FormField
 from ui.job_view import artifacts, file_links
-from models.local_files import local_folder
 from ui.page import SKIP, Page
 from ui.words import count, size
 

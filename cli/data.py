@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -25,19 +26,23 @@ from jobs.workspace import Workspace
 
 data_app = typer.Typer(no_args_is_help=True, help="Look at rows, make more, build datasets, show and hand them out.")
 LONGEST_SAMPLE = 300
+HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 
 @data_app.command("inspect")
 def data_inspect(
-    source: Annotated[str, typer.Argument(help="A file, hub:owner/name, dataset:name or job:ID.")],
+    source: Annotated[str, typer.Argument(help="A file, a Hub id (owner/name), dataset:name or job:ID.")],
     as_json: JsonOption = False,
     workspace: WorkspaceOption = None,
 ) -> None:
     """What a source holds: its format and why, columns, problems with row numbers, sample rows."""
     from datasets_src.checks import CHECKS
     from datasets_src.inspect import inspect_source
-    from datasets_src.spec import SourceSpec
+    from datasets_src.readers import READERS
+    from datasets_src.spec import HUB, SourceSpec
 
+    if not Path(source).exists() and HUB_ID.fullmatch(source) and Path(source).suffix.lower() not in READERS:
+        source = HUB + source
     found = inspect_source(SourceSpec.parse({"path": source}), open_workspace(workspace))
     titles = {check.name: check.title for check in CHECKS}
     lines = [

@@ -18,6 +18,7 @@ from datasets_src.between import (
     find_contradictions,
     find_leaks,
     find_overlaps,
+    find_shared_passages,
     find_unusual_lengths,
 )
 from datasets_src.checks import BIT, CHECKS
@@ -68,6 +69,8 @@ def arrange(spec: DatasetSpec, asked: DatasetSpec, collector: Collector, base: P
     )
     split = split_groups(groups, table.column("tag")[rows], spec.eval_fraction, spec.seed, table.column("part")[rows])
     train, held_out = _parts(between, rows, groups, split)
+    find_shared_passages(between, rows[train], rows[held_out], collector.watch.check_stop)
+    train &= table.column("status")[rows] != LEFT_OUT
     _require_rows(rows[train])
     lines = _mixed(spec, table, rows[train])
     eval_lines = shuffled(*_identity(table), rows[held_out], spec.seed)

@@ -11,12 +11,19 @@ import orjson
 from numpy.typing import NDArray
 
 from datasets_src.checks import BIT, Check, Remedy
-from datasets_src.checks.between_rows import CONTAMINATION, CONTRADICTION, EXACT_DUPLICATE, LEAKAGE, NEAR_DUPLICATE
+from datasets_src.checks.between_rows import (
+    CONTAMINATION,
+    CONTRADICTION,
+    EXACT_DUPLICATE,
+    LEAKAGE,
+    NEAR_DUPLICATE,
+    SHARED_PASSAGE,
+)
 from datasets_src.checks.lengths import LENGTH_OUTLIER
 from datasets_src.hashing import lowest
 from datasets_src.near_duplicates import confirmed_clusters
-from datasets_src.passages import contaminated, shared_passage
-from datasets_src.rows import Row, compared_passages, compared_text, conversation_of, from_canonical
+from datasets_src.passages import contaminated, passage_hashes, shared_passage
+from datasets_src.rows import Row, compared_passages, conversation_of, from_canonical, text_of
 from datasets_src.table import CAPPED, KEPT, LEFT_OUT, RowTable
 
 Places = NDArray[np.int64]
@@ -71,7 +78,7 @@ class Between:
         return f"{self.labels[int(self.table.column('source')[place])]}, {number}"
 
     def text(self, place: int) -> str:
-        return compared_text(from_canonical(self.table.row(place)))
+        return text_of(self.table.row(place))
 
 
 def drop_equal_rows(between: Between, caps: Sequence[int | None], seed: int) -> None:
@@ -207,6 +214,20 @@ def find_leaks(between: Between, leaking: Places) -> None:
         what = "shares its prompt, group or near-duplicate with an evaluation row"
         between.findings.add(LEAKAGE, between.example(int(place), what))
     between.apply(LEAKAGE, leaking)
+
+
+def find_shared_passages(between: Between, train: Places, held_out: Places, check_stop: Callable[[], None]) -> None:
+    """Training rows that share a passage with a row of the evaluation part."""
+    known = passage_hashes(between.text(place) for place in held_out.tolist())
+    for start in range(0, len(train), TEXTS_AT_A_TIME):
+        check_stop()
+        some = train[start : start + TEXTS_AT_A_TIME]
+        texts = [between.text(place) for place in some.tolist()]
+        hits = np.flatnonzero(contaminated(texts, known))
+        for hit in hits if not between.findings.full(SHARED_PASSAGE) else ():
+            what = f"shares “{shorten(shared_passage(texts[hit], known) or '')}”"
+            between.findings.add(SHARED_PASSAGE, between.example(int(some[hit]), what))
+        between.apply(SHARED_PASSAGE, some[hits])
 
 
 def find_overlaps(

@@ -252,6 +252,15 @@ def compared_text(row: Candidate) -> str:
     return "\n".join(str(turn.message["content"]) for turn in row.turns() if turn.message["role"] != "system")
 
 
+def text_of(row: Row) -> str:
+    """The same of a canonical row."""
+    kind = kind_of(row)
+    if kind == "text":
+        return str(row["text"])
+    said = (message for name in PARTS[kind] for message in row[name])
+    return "\n".join(message["content"] for message in said if message["role"] != "system")
+
+
 def compared_passages(row: Candidate) -> list[str]:
     """What overlaps are looked for in: the row as a whole, and each question by itself, which may be short."""
     questions = [turn.text for turn in row.turns() if turn.message["role"] == "user"]

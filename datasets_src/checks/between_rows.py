@@ -45,4 +45,13 @@ CONTAMINATION = Check(
     "drop",
 )
 
-CHECKS = (EXACT_DUPLICATE, NEAR_DUPLICATE, CONTRADICTION, LEAKAGE, CONTAMINATION)
+SHARED_PASSAGE = Check(
+    "shared_passage",
+    "Training rows that share a passage with evaluation rows",
+    "They share 12 words in a row. Rows made from one template do so by design, and rows with a common system text or "
+    "list; for others, the model may be judged by what it has seen. Dropping takes them out of training.",
+    "between rows",
+    "keep",
+)
+
+CHECKS = (EXACT_DUPLICATE, NEAR_DUPLICATE, CONTRADICTION, LEAKAGE, CONTAMINATION, SHARED_PASSAGE)

@@ -104,6 +104,20 @@ def test_a_leak_across_a_given_split_is_found_and_taken_out_of_training(build_ro
     assert "No group is in both parts" not in kept.report["summary"][0]
 
 
+def test_training_rows_that_share_a_passage_with_the_evaluation_are_shown_and_dropped_if_asked(
+    build_rows: BuildRows,
+) -> None:
+    rows = given_split(sentences(100))
+    passage = " ".join(rows[0]["answer"].split()[4:18])
+    sharing = {"question": "Say it.", "answer": f"They wrote {passage} and left.", "split": "train"}
+    kept = build_rows([*rows, sharing])
+    assert found(kept, "shared_passage") == 1
+    assert 101 in {row["row"] for row in kept.train()}
+    dropped = build_rows([*rows, sharing], remedies={"shared_passage": "drop"})
+    assert {row["row"] for row in kept.train()} - {row["row"] for row in dropped.train()} == {101}
+    assert dropped.report["sources"][0]["dropped"] == 1
+
+
 def test_rows_that_overlap_with_a_named_set_are_left_out(
     build_rows: BuildRows, write_rows: WriteRows, workspace: Workspace
 ) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from datasets_src.store import Contents, publish
 from jobs.context import JobContext
 from jobs.directory import JobDirectory
 from jobs.workspace import Workspace
+from tests import toys
 
 COLOURS = ["red", "green", "blue", "yellow", "black", "white"]
 
@@ -77,12 +76,7 @@ def conversation(number: int) -> dict[str, Any]:
 
 def publish_rows(workspace: Workspace, eval_rows: Sequence[dict[str, Any]], name: str = "balls") -> str:
     """Publish a dataset version with these eval rows and one train row; returns its name@version."""
-
-    def lines(rows: Sequence[dict[str, Any]]) -> list[bytes]:
-        return [(json.dumps(row) + "\n").encode() for row in rows]
-
-    contents = Contents(name, lines([conversation(999)]), lines(eval_rows), {}, "# Balls\n", "name: balls\n")
-    return publish(workspace, contents).id
+    return toys.publish_rows(workspace, name, [conversation(999)], eval_rows).id
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 
-from datasets_src.store import Contents, publish
 from export import job as export_job
 from export.gguf_file import read_gguf
 from export.llama_cpp import running
@@ -24,6 +23,7 @@ from jobs.directory import JobDirectory
 from jobs.errors import BadInput, Missing, OutOfRoom, Stopped
 from jobs.workspace import Workspace
 from tests.export.conftest import FACTS, conversation
+from tests.toys import publish_rows
 
 PEFT_ALONE = """
 import sys
@@ -35,12 +35,11 @@ print("LOADED", type(model).__name__)
 
 def make_training(workspace: Workspace, wrong_model: Path, adapter: Path, *, title: str = "Toy facts!") -> JobDirectory:
     """A finished training job and its dataset, as the other parts leave them."""
-    lines = [
-        json.dumps({"messages": conversation(*fact), "source": "facts.jsonl", "row": number, "group": str(number)})
+    rows = [
+        {"messages": conversation(*fact), "source": "facts.jsonl", "row": number, "group": str(number)}
         for number, fact in enumerate(FACTS.items(), start=1)
     ]
-    rows = [line.encode() + b"\n" for line in lines]
-    version = publish(workspace, Contents("facts", rows, rows, {}, "", ""))
+    version = publish_rows(workspace, "facts", rows, rows)
     spec = {"model": str(wrong_model), "data": "facts"}
     path = workspace.new_job_path("train")
     job = JobDirectory.create(path, kind="train", title=title, spec=spec, resource=None)

@@ -53,3 +53,14 @@ def test_make_targets_in_the_readme_exist() -> None:
     makefile = (PROJECT / "Makefile").read_text(encoding="utf-8")
     for target in set(re.findall(r"^\s*make ([a-z-]+)", README, re.MULTILINE)):
         assert f"\n{target}:" in makefile
+
+
+def test_dataset_specs_in_the_readme_are_valid() -> None:
+    import yaml
+
+    from datasets_src.spec import DatasetSpec
+
+    blocks = [block for block in re.findall(r"```yaml\n(.*?)```", README, re.DOTALL) if "sources:" in block]
+    assert blocks
+    for block in blocks:
+        DatasetSpec.parse(yaml.safe_load(block))

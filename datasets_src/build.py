@@ -17,7 +17,7 @@ from datasets_src.arrange import Arranged, arrange
 from datasets_src.card import make_card
 from datasets_src.collect import Collector, Progress, Resolve, Watch
 from datasets_src.pool import Preparation
-from datasets_src.report import make_report
+from datasets_src.report import findings_in_words, make_report
 from datasets_src.sources import find_sources
 from datasets_src.spec import DatasetSpec
 from datasets_src.store import DatasetVersion, Description, list_versions, publish, write_description
@@ -191,4 +191,11 @@ def run_check(context: JobContext) -> dict[str, Any]:
     for sentence in [*report["summary"], *report["warnings"]]:
         context.log(sentence)
     found = {each["name"]: each["count"] for each in report["checks"] if each["count"]}
-    return {"folder": str(folder), "rows": report["rows"], "found": found, "summary": report["summary"]}
+    return {
+        "folder": str(folder),
+        "rows": report["rows"],
+        "summary": report["summary"],
+        "warnings": report["warnings"],
+        "found": found,
+        "findings": findings_in_words(report["checks"]),
+    }

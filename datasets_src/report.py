@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from datasets_src.advice import Statistics, TokenLengths, advise
 from datasets_src.between import Contradictions
 from datasets_src.checks import CHECKS, Remedy
-from datasets_src.rows import Kind
+from datasets_src.rows import Kind, Problem
 from datasets_src.spec import DatasetSpec
 from datasets_src.table import Names, RowTable
 from datasets_src.write import Arrangement
@@ -265,6 +265,21 @@ def _source_in_words(source: dict[str, Any]) -> str:
     used = f"{source['train']:,} for training, {source['eval']:,} for evaluation"
     read = f"{source['source']}: {count(source['read'], 'row')} read as {source['format']}"
     return f"{read}; {used}" + (f"; left out: {without}." if without else ".")
+
+
+def findings_in_words(checks: Sequence[dict[str, Any]]) -> list[str]:
+    """A sentence for each check that found something: how many rows, what happens to them, and the first example."""
+    sentences = []
+    for check in checks:
+        if check["count"]:
+            others = ", ".join(remedy for remedy in check["remedies"] if remedy != check["remedy"])
+            example = check["examples"][0] if check["examples"] else None
+            shown = f" First: {Problem(**example)}." if example else ""
+            sentences.append(
+                f"{check['name']} ({check['title']}): {count(check['count'], 'row')}, remedy {check['remedy']} "
+                f"(or {others}).{shown}"
+            )
+    return sentences or ["No check found anything."]
 
 
 def _problems(checks: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -68,7 +68,8 @@ class Problem:
     def __str__(self) -> str:
         line = f" (line {self.line})" if self.line is not None else ""
         where = f", field {self.field}" if self.field else ""
-        return f"{self.file}, row {self.row}{line}{where}: {self.what} ({self.why})"
+        reason = f" ({self.why})" if self.why else ""
+        return f"{self.file}, row {self.row}{line}{where}: {self.what}{reason}"
 
 
 @dataclass(slots=True)

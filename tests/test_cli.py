@@ -43,6 +43,19 @@ def test_inspect_names_the_row_without_an_answer(tmp_path: Path) -> None:
     assert [problem["row"] for problem in problems] == [2]
 
 
+def test_a_check_tells_what_each_health_check_found_and_builds_nothing(tmp_path: Path) -> None:
+    rows = [{"instruction": f"Say {n}", "output": str(n)} for n in range(30)]
+    rows += [{"instruction": "Who?", "output": "Write to anna@firma.de"}, {"instruction": "What?", "output": ""}]
+    write_rows(tmp_path / "rows.jsonl", rows)
+    (tmp_path / "data.yaml").write_text("name: toy\nsources:\n- path: rows.jsonl\n")
+    done = run("data", "check", tmp_path / "data.yaml", "--workspace", tmp_path / "ws")
+    assert done.returncode == 0, done.stderr
+    assert "email (E-mail addresses): 1 row, remedy keep (or fix, drop)" in done.stdout
+    assert "empty_turn (Empty turns): 1 row, remedy stop" in done.stdout
+    assert "rows.jsonl, row 32, field output: is empty" in done.stdout
+    assert not (tmp_path / "ws" / "datasets").exists()
+
+
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     assert "none.jsonl" in refused("data", "inspect", tmp_path / "none.jsonl")
 

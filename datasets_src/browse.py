@@ -9,12 +9,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import orjson
-import polars as pl
 
 from datasets_src.rows import Row
+
+if TYPE_CHECKING:
+    import polars as pl
 
 Part = Literal["train", "eval", "left_out"]
 # A search stops after this many rows are found: nobody pages through more.
@@ -100,6 +102,8 @@ class Rows:
         return _part_of(self.folder, part, (self.folder / "index.parquet").stat().st_mtime_ns)
 
     def _chosen(self, wanted: Filter) -> pl.DataFrame:
+        import polars as pl
+
         chosen = self._part(wanted.part)
         if wanted.check in self.check_names:
             bit = self.check_names.index(wanted.check)
@@ -134,12 +138,16 @@ class Rows:
 
     def values(self, column: Literal["tag", "source", "language"]) -> dict[str, int]:
         """The values of a column in the used rows and how many rows have each, the most frequent first."""
+        import polars as pl
+
         counted = self._used().group_by(column).len().sort("len", descending=True)
         pairs = zip(counted[column].cast(pl.String).to_list(), counted["len"].to_list(), strict=True)
         return {value: number for value, number in pairs if value is not None}
 
     def histogram(self, column: Literal["tokens", "characters", "turns"]) -> Histogram:
         """How the lengths of training and evaluation rows are spread; no bars where they weren't counted."""
+        import polars as pl
+
         values = self._used()[column].drop_nulls()
         if not len(values):
             return Histogram([], [])
@@ -153,6 +161,8 @@ class Rows:
         return Histogram(edges, counts)
 
     def _used(self) -> pl.DataFrame:
+        import polars as pl
+
         return self.index.filter(pl.col("part").cast(pl.String) != "left_out")
 
     @property
@@ -162,11 +172,15 @@ class Rows:
 
 @lru_cache(maxsize=4)
 def _index(folder: Path, _modified_ns: int) -> pl.DataFrame:
+    import polars as pl
+
     return pl.read_parquet(folder / "index.parquet", columns=COLUMNS)
 
 
 @lru_cache(maxsize=8)
 def _part_of(folder: Path, part: Part, modified_ns: int) -> pl.DataFrame:
+    import polars as pl
+
     index = _index(folder, modified_ns)
     return index.filter(pl.col("part").cast(pl.String) == part).with_row_index("place")
 

@@ -6,16 +6,17 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import orjson
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from datasets_src.rows import PARTS, Row, json_value
 from datasets_src.store import DatasetVersion
 from jobs.errors import BadInput, Missing
 from jobs.files import require_free_space, write_text
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 FileFormat = Literal["jsonl", "parquet"]
 # Columns that hold what differs from row to row; Parquet wants one type for each, so they are written as JSON text.
@@ -58,6 +59,9 @@ def _require_own_folder(folder: Path) -> None:
 
 def _write_parquet(source: Path, path: Path) -> None:
     """Batch by batch; the columns are those that any row has."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     schema = _schema(source)
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
         for rows in _batches(source):
@@ -66,6 +70,8 @@ def _write_parquet(source: Path, path: Path) -> None:
 
 def _schema(source: Path) -> pa.Schema:
     """The columns of all rows. Turns keep their structure; a turn's tool calls are JSON text."""
+    import pyarrow as pa
+
     turn = pa.struct([(name, pa.string()) for name in ("role", "content", "tool_calls", "name", "tool_call_id")])
     turns = {name: pa.list_(turn) for names in PARTS.values() for name in names if name != "text"}
     types: dict[str, Any] = {**turns, "row": pa.int64(), "label": pa.bool_()}

@@ -10,17 +10,18 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import orjson
-import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from datasets_src.checks import names_of
 from datasets_src.split import Groups
 from datasets_src.table import RowTable
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Places = NDArray[np.int64]
 PARTS = ("train", "eval", "left_out")
@@ -43,6 +44,8 @@ class Arrangement:
 
 def write_rows(folder: Path, arrangement: Arrangement) -> str:
     """Write the files into `folder`; the version that they make: 12 hexadecimal digits of the SHA-256 of both parts."""
+    import pyarrow.parquet as pq
+
     digest = hashlib.sha256()
     lengths: dict[str, list[int]] = {}
     for part, lines in (("train", _train_lines(arrangement)), ("eval", _eval_lines(arrangement))):
@@ -87,6 +90,8 @@ def _left_out_lines(arrangement: Arrangement) -> Iterator[bytes]:
 
 
 def _index(arrangement: Arrangement, lengths: dict[str, list[int]]) -> pa.Table:
+    import pyarrow as pa
+
     table = arrangement.table
     parts = [arrangement.train, arrangement.eval, arrangement.left_out]
     places = np.concatenate(parts)
@@ -122,9 +127,13 @@ def _index(arrangement: Arrangement, lengths: dict[str, list[int]]) -> pa.Table:
 
 def _coded(codes: NDArray[Any], names: list[str]) -> pa.Array:
     """Numbered texts; a negative number is none."""
+    import pyarrow as pa
+
     numbers = pa.array(codes.astype(np.int32), mask=codes.astype(np.int64) < 0)
     return pa.DictionaryArray.from_arrays(numbers, pa.array(names, type=pa.string()))
 
 
 def _known(values: NDArray[Any]) -> pa.Array:
+    import pyarrow as pa
+
     return pa.array(values, mask=values < 0)

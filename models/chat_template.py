@@ -182,13 +182,6 @@ class ChatTokenizer:
         ids = [*self._tokenizer.encode(text, add_special_tokens=True).ids, self.eos_id]
         return TokenisedRow(ids, list(ids))
 
-    def token_pieces(self, row: TokenisedRow) -> list[tuple[str, bool]]:
-        """For the mask view: each token's text, and whether it is trained."""
-        return [
-            (self.decode([token], skip_special_tokens=False), label != -100)
-            for token, label in zip(row.input_ids, row.labels, strict=True)
-        ]
-
     def token_id(self, text: str) -> int | None:
         found = self._tokenizer.token_to_id(text)
         return None if found is None else int(found)

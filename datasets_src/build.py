@@ -103,7 +103,8 @@ def check(
     Rows that can't be used are left out and listed instead of stopping. Raises as `build` does.
     """
     watch = Watch(progress, check_stop, resolve)
-    looking = spec.model_copy(update={"on_bad_rows": "skip"})
+    decided = {name: remedy for name, remedy in spec.remedies.items() if remedy != "stop"}
+    looking = spec.model_copy(update={"on_bad_rows": "skip", "remedies": decided})
     folder.mkdir(parents=True, exist_ok=True)
     with _scratch(workspace) as scratch, Preparation() as preparation:
         arranged = _arranged(looking, workspace, base, watch, scratch, preparation, asked=spec)

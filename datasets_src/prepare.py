@@ -128,7 +128,7 @@ class _Work:
         edit = self.recipe.edits.get(raw.number)
         values, hidden = rename(raw.values, self.recipe.columns)
         if edit is not None and edit.value is not None:
-            row = from_canonical(edit.value)
+            row = self._edited(edit.value)
         elif raw.fault is not None:
             row = Candidate(findings=[raw.fault])
         else:
@@ -142,6 +142,15 @@ class _Work:
         if prepared.status != UNUSABLE:
             self._describe(prepared, values, hidden)
         return prepared
+
+    def _edited(self, value: Row) -> Candidate:
+        """A row as it was changed by hand; it has to stay of its source's kind."""
+        row = from_canonical(value)
+        if row.kind != self.format.kind:
+            row.fault(
+                "", f"was changed to another kind ({row.kind})", f"its source holds rows of kind {self.format.kind}"
+            )
+        return row
 
     def _add_system_prompt(self, row: Candidate) -> None:
         first = next(iter(row.parts.values()), [])

@@ -12,6 +12,7 @@ from typing import Any, Literal, Self
 
 from pydantic import field_validator, model_validator
 
+from datasets_src.rows import PARTS
 from jobs.spec import Spec, option
 
 FormatName = Literal[
@@ -146,6 +147,21 @@ class EditSpec(Spec):
     value: dict[str, Any] | None = option(
         None, label="Now reads", help="The row as it shall be (messages, or prompt and chosen …). None deletes it."
     )
+
+    @field_validator("value")
+    @classmethod
+    def _a_row(cls, value: dict[str, Any] | None) -> dict[str, Any] | None:
+        if value is None or isinstance(value.get("text"), str):
+            return value
+        parts = next((names for names in PARTS.values() if set(names) <= set(value)), None)
+        if parts is None:
+            raise ValueError("a row has messages; or prompt, chosen and rejected; or prompt and completion; or text")
+        turns = [turn for name in parts for turn in (value[name] if isinstance(value[name], list) else [None])]
+        if not all(
+            isinstance(turn, dict) and isinstance(turn.get("role"), str) and "content" in turn for turn in turns
+        ):
+            raise ValueError(f"{', '.join(parts)} are lists of turns, each with a role and a content")
+        return value
 
 
 class DatasetSpec(Spec):

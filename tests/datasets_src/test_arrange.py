@@ -208,6 +208,17 @@ def test_edits_by_hand_are_a_layer_over_the_source(build_rows: BuildRows, sums: 
         build_rows(sums, edits=[{"source": "other.jsonl", "row": 1}])
 
 
+@pytest.mark.parametrize("value", [{"question": "?"}, {"messages": "hello"}, {"messages": [{"content": "x"}]}])
+def test_an_edit_that_is_no_row_is_refused(value: dict[str, Any], build_rows: BuildRows, sums: Rows) -> None:
+    with pytest.raises(BadInput, match=r"edits\.0\.value"):
+        build_rows(sums, edits=[{"source": "rows.jsonl", "row": 1, "value": value}])
+
+
+def test_an_edit_to_another_kind_of_row_stops_the_build(build_rows: BuildRows, sums: Rows) -> None:
+    with pytest.raises(BadInput, match="row 1: was changed to another kind"):
+        build_rows(sums, edits=[{"source": "rows.jsonl", "row": 1, "value": {"text": "A story."}}])
+
+
 def test_an_unknown_check_or_remedy_is_refused_with_the_known_ones(build_rows: BuildRows, sums: Rows) -> None:
     with pytest.raises(BadInput, match=r"`exact_duplicat` is no check \(did you mean exact_duplicate\?\)"):
         build_rows(sums, remedies={"exact_duplicat": "drop"})

@@ -77,7 +77,8 @@ def test_a_check_leaves_a_folder_to_look_at_and_no_version(
     workspace: Workspace, write_rows: WriteRows, sums: Written, tmp_path: Path
 ) -> None:
     path = write_rows([*sums, {"question": "unanswered?", "answer": ""}])
-    spec = DatasetSpec.parse({"name": "toy", "sources": [{"path": str(path)}]})
+    asked_to_stop = {"empty_turn": "stop"}  # which a look at the rows does not: it is there to show them
+    spec = DatasetSpec.parse({"name": "toy", "sources": [{"path": str(path)}], "remedies": asked_to_stop})
     report = check(spec, workspace, tmp_path / "looked")
     assert not workspace.datasets.exists()
     empty = next(each for each in report["checks"] if each["name"] == "empty_turn")

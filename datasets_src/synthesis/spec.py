@@ -184,11 +184,6 @@ class SynthesisSpec(Spec):
     )
 
     @property
-    def uses_embedded(self) -> bool:
-        """Whether the job computes on this machine itself and so has to have it to itself."""
-        return any(teacher.kind == "embedded" for teacher in self.teachers)
-
-    @property
     def judging_teacher(self) -> TeacherSpec | None:
         """Who scores, None when nobody does."""
         if self.judge is None:

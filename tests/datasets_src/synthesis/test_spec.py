@@ -76,11 +76,6 @@ def test_the_judge_is_the_first_teacher_unless_named() -> None:
     assert spec().judging_teacher is None
 
 
-def test_only_the_embedded_teacher_takes_the_machine() -> None:
-    assert spec(teachers=[{"model": "embedded"}]).uses_embedded
-    assert not spec().uses_embedded
-
-
 def test_the_yaml_of_a_spec_reads_back_as_the_same_spec(tmp_path: Path) -> None:
     path = tmp_path / "spec.yaml"
     whole = spec(judge={"rubric": "Good."}, input="rows.jsonl")

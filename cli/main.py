@@ -11,8 +11,12 @@ from typing import Annotated
 import typer
 
 from cli.data import data_app
+from cli.fit import fit
 from cli.jobs import jobs_app
+from cli.rent import rent
+from cli.runs import compare
 from cli.shared import ANY_OPTION, DetachOption, JsonOption, WorkspaceOption, console, open_workspace, run_job, show
+from cli.sweep import sweep_app
 from jobs.arguments import spec_values
 from jobs.errors import BadInput, Missing, UserError, disk_full
 
@@ -21,6 +25,10 @@ app = typer.Typer(
 )
 app.add_typer(data_app, name="data")
 app.add_typer(jobs_app, name="jobs")
+app.add_typer(sweep_app, name="sweep")
+app.command(context_settings=ANY_OPTION)(fit)
+app.command(context_settings=ANY_OPTION)(rent)
+app.command()(compare)
 
 
 @app.command()
@@ -45,13 +53,11 @@ def train(
     detach: DetachOption = False,
 ) -> None:
     """Train: [SPEC.yaml] and any option by its dotted name, such as --model M --data D --method.rank 8."""
-    from datasets_src.store import open_version
-    from models.reference import require_usable
+    from trainer.check import require_trainable
     from trainer.spec import TrainSpec
 
     parsed = TrainSpec.parse(*spec_values(context.args))
-    require_usable(parsed.model, open_workspace(workspace))
-    open_version(open_workspace(workspace), parsed.data)
+    require_trainable(parsed, open_workspace(workspace))
     run_job(open_workspace(workspace), "train", parsed.model_dump(mode="json"), parsed.title, as_json, detach)
 
 

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,6 +17,8 @@ from datasets_src.store import DatasetVersion
 from jobs.errors import BadInput
 from jobs.workspace import Workspace
 from models.chat_template import ChatTokenizer, TokenisedRow
+
+View = Literal["learned", "whole", "pairs", "marked"]
 
 
 @dataclass(frozen=True)
@@ -27,29 +30,47 @@ class FittingRows:
     dropped: int
 
 
+@dataclass(frozen=True)
+class TokenisedPair:
+    """A preference: the conversation with the chosen and with the rejected answer; labels on the answer alone."""
+
+    chosen: TokenisedRow
+    rejected: TokenisedRow
+
+
+@dataclass(frozen=True)
+class MarkedRow:
+    """A conversation whose last answer is marked good or bad; labels on that answer alone."""
+
+    row: TokenisedRow
+    good: bool
+
+
 def tokenised_rows(
     version: DatasetVersion,
     part: Part,
     tokenizer: ChatTokenizer,
     workspace: Workspace,
     on_progress: Callable[[int, int], None] | None = None,
+    view: View = "learned",
 ) -> list[TokenisedRow]:
     """Ids and labels of every row of `part`, in order, from the workspace's cache when they were made before.
 
-    Raises BadInput naming the row whose conversation the chat template refuses.
+    `learned` labels the answers, `whole` every token; `pairs` gives two rows for each (chosen, rejected), `marked`
+    also the answers that are marked bad. Raises BadInput naming the row whose conversation the chat template refuses.
     """
-    path = workspace.cache / "tokens" / f"{_key(version, part, tokenizer)}.parquet"
+    path = workspace.cache / "tokens" / f"{_key(version, part, tokenizer, view)}.parquet"
     if path.exists():
         table = pq.read_table(path)
         columns = zip(table["input_ids"].to_pylist(), table["labels"].to_pylist(), strict=True)
         return [TokenisedRow(ids, labels) for ids, labels in columns]
-    # Of answers marked good or bad, only the good ones are to be learned.
     marked = version.train() if part == "train" else version.eval()
-    rows = [row for row in marked if row.get("label") is not False]
-    tokenised = []
+    # Of answers marked good or bad, only the good ones are to be learned.
+    rows = [row for row in marked if view == "marked" or row.get("label") is not False]
+    tokenised: list[TokenisedRow] = []
     for number, row in enumerate(rows):
         try:
-            tokenised.append(tokenise(tokenizer, row))
+            tokenised += _VIEWS[view](tokenizer, row)
         except BadInput as error:
             where = f"Row {row.get('row', number + 1)} of {row.get('source', version.name)}: {error.what}"
             raise BadInput(where, error.why, error.fix) from error
@@ -57,6 +78,31 @@ def tokenised_rows(
             on_progress(number, len(rows))
     _write(path, tokenised)
     return tokenised
+
+
+def tokenised_pairs(
+    version: DatasetVersion,
+    part: Part,
+    tokenizer: ChatTokenizer,
+    workspace: Workspace,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> list[TokenisedPair]:
+    """Every preference of `part`. Raises as `tokenised_rows`."""
+    rows = tokenised_rows(version, part, tokenizer, workspace, on_progress, "pairs")
+    return [TokenisedPair(chosen, rejected) for chosen, rejected in zip(rows[::2], rows[1::2], strict=True)]
+
+
+def marked_rows(
+    version: DatasetVersion,
+    part: Part,
+    tokenizer: ChatTokenizer,
+    workspace: Workspace,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> list[MarkedRow]:
+    """Every answer of `part` that is marked good or bad. Raises as `tokenised_rows`."""
+    rows = tokenised_rows(version, part, tokenizer, workspace, on_progress, "marked")
+    labels = [bool(row["label"]) for row in (version.train() if part == "train" else version.eval())]
+    return [MarkedRow(row, good) for row, good in zip(rows, labels, strict=True)]
 
 
 def tokenise(tokenizer: ChatTokenizer, row: Row) -> TokenisedRow:
@@ -72,6 +118,24 @@ def tokenise(tokenizer: ChatTokenizer, row: Row) -> TokenisedRow:
     )
 
 
+def _tokenise_whole(tokenizer: ChatTokenizer, row: Row) -> list[TokenisedRow]:
+    tokenised = tokenise(tokenizer, row)
+    return [TokenisedRow(tokenised.input_ids, list(tokenised.input_ids))]
+
+
+def _tokenise_pair(tokenizer: ChatTokenizer, row: Row) -> list[TokenisedRow]:
+    answers = (row["chosen"], row["rejected"])
+    return [tokenizer.tokenise([*row["prompt"], *answer], row.get("tools"), True) for answer in answers]
+
+
+_VIEWS: dict[View, Callable[[ChatTokenizer, Row], list[TokenisedRow]]] = {
+    "learned": lambda tokenizer, row: [tokenise(tokenizer, row)],
+    "whole": _tokenise_whole,
+    "pairs": _tokenise_pair,
+    "marked": lambda tokenizer, row: [tokenise(tokenizer, row)],
+}
+
+
 def fit_length(rows: list[TokenisedRow], max_length: int) -> FittingRows:
     """Cut rows to `max_length` tokens; leave out those that then have no trained token."""
     cut = [row.cut(max_length) for row in rows]
@@ -80,9 +144,18 @@ def fit_length(rows: list[TokenisedRow], max_length: int) -> FittingRows:
     return FittingRows(kept, cut=shortened, dropped=len(cut) - len(kept))
 
 
-def _key(version: DatasetVersion, part: Part, tokenizer: ChatTokenizer) -> str:
+def split_length(rows: list[TokenisedRow], max_length: int) -> list[TokenisedRow]:
+    """Rows of at most `max_length` tokens: longer ones become several, nothing is lost."""
+    return [
+        TokenisedRow(row.input_ids[start : start + max_length], row.labels[start : start + max_length])
+        for row in rows
+        for start in range(0, len(row.input_ids), max_length)
+    ]
+
+
+def _key(version: DatasetVersion, part: Part, tokenizer: ChatTokenizer, view: View) -> str:
     """Everything the tokens depend on, as one hash."""
-    digest = hashlib.sha256(f"1/{version.name}@{version.version}/{part}/".encode())
+    digest = hashlib.sha256(f"2/{version.name}@{version.version}/{part}/{view}/".encode())
     digest.update((tokenizer.folder / "tokenizer.json").read_bytes())
     digest.update(tokenizer.template.encode())
     digest.update(str(tokenizer.stop_ids).encode())

@@ -23,6 +23,7 @@ from docs.formats import checks_page, formats_page
 from evaluation.spec import ChatSpec, EvaluateSpec
 from export.spec import ExportSpec
 from trainer.spec import TrainSpec
+from trainer.sweep import SweepSpec
 
 PROJECT = Path(__file__).resolve().parent.parent
 SPECS: tuple[type[BaseModel], ...] = (
@@ -30,6 +31,7 @@ SPECS: tuple[type[BaseModel], ...] = (
     ExpansionSpec,
     SynthesisSpec,
     TrainSpec,
+    SweepSpec,
     EvaluateSpec,
     ChatSpec,
     ExportSpec,

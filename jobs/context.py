@@ -12,6 +12,9 @@ from jobs.directory import JobDirectory, State, Status
 from jobs.errors import Stopped
 from jobs.workspace import Workspace
 
+# Held back while a job runs, so that on a full disk there is room to say so.
+RESERVE = ".reserve"
+
 
 class JobContext:
     """Handed to a job's function `run(context) -> figures`. The figures go into the manifest.
@@ -55,6 +58,12 @@ class JobContext:
             {"type": "metric", "attempt": self.attempt, "step": step, "time": time.time(), **values}
         )
 
+    def event(self, kind: str, step: int, **values: Any) -> None:
+        """Something else than figures that belongs to a step, such as a sample answer."""
+        self.directory.append_event(
+            {"type": kind, "attempt": self.attempt, "step": step, "time": time.time(), **values}
+        )
+
     def log(self, message: str) -> None:
         """A line for the person who watches; also goes to log.txt."""
         print(message, flush=True)
@@ -78,6 +87,15 @@ class JobContext:
         """Record something that was changed on the way, and tell the person."""
         self.directory.append_change({"attempt": self.attempt, "time": time.time(), "what": what, "why": why, **values})
         self.log(f"{what} ({why})")
+
+    def begin_again(self) -> None:
+        """A new attempt within the same worker: what it does again replaces what the one before did."""
+        self.attempt += 1
+        self.write_status(replace(self._status, attempt=self.attempt))
+
+    def release_reserve(self) -> None:
+        """Give up the room that is held back on the disk, so that a full one can be told of."""
+        (self.path / RESERVE).unlink(missing_ok=True)
 
     def artifact(self, path: Path) -> Path:
         """Register a file or folder inside the job's directory; its hashes go into the manifest."""

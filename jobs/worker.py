@@ -19,7 +19,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from jobs.context import JobContext
+from jobs.context import RESERVE, JobContext
 from jobs.directory import JobDirectory, State, Status
 from jobs.errors import BadInput, Missing, Stopped, UserError, disk_full
 from jobs.files import sha256
@@ -27,7 +27,6 @@ from jobs.kinds import KINDS
 from jobs.lease import Lease
 
 LOCK_SECONDS = 10
-# Held back while the job runs, so that on a full disk there is room to say so.
 RESERVE_BYTES = 64 * 1024
 
 
@@ -102,7 +101,7 @@ def _run_kind(context: JobContext, function: Callable[[JobContext], dict[str, An
 
 def _work(context: JobContext, function: Callable[[JobContext], dict[str, Any]]) -> dict[str, Any]:
     """The function's figures, the manifest written. On a full disk the reserve is free again when this raises."""
-    reserve = context.path / ".reserve"
+    reserve = context.path / RESERVE
     try:
         reserve.write_bytes(os.urandom(RESERVE_BYTES))
         figures = function(context)

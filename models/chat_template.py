@@ -29,6 +29,10 @@ Message = dict[str, Any]
 BLOCK_START, BLOCK_END = "\ue0f0", "\ue0f1"
 
 
+# Refuses every conversation.
+NO_TEMPLATE = "{{ raise_exception('this model has no chat template, only plain text') }}"
+
+
 class _GenerationBlock(jinja2.ext.Extension):
     """`{% generation %}…{% endgeneration %}`: templates mark with it what the assistant wrote."""
 
@@ -98,8 +102,11 @@ class ChatTokenizer:
         self._render = compile_template(template)
 
     @classmethod
-    def load(cls, folder: Path) -> ChatTokenizer:
-        """Read tokenizer.json, tokenizer_config.json and the template. Raises Missing when one isn't there."""
+    def load(cls, folder: Path, *, needs_template: bool = True) -> ChatTokenizer:
+        """Read tokenizer.json, tokenizer_config.json and the template. Raises Missing when one isn't there.
+
+        Plain text needs no template: with `needs_template` off, a model without one can do that alone.
+        """
         folder = Path(folder)
         if not (folder / "tokenizer.json").is_file():
             raise Missing(
@@ -109,6 +116,8 @@ class ChatTokenizer:
             )
         config = read_json(folder / "tokenizer_config.json") or {}
         template = _read_template(folder, config)
+        if template is None and not needs_template:
+            template = NO_TEMPLATE
         if template is None:
             raise Missing(
                 f"{folder} has no chat template.",
@@ -214,7 +223,7 @@ class ChatTokenizer:
 
         declared = self._generation.get("eos_token_id", [])
         ids = [
-            end_of_turn(self),
+            None if self.template == NO_TEMPLATE else end_of_turn(self),
             self.token_id(self.eos_token),
             *(declared if isinstance(declared, list) else [declared]),
         ]

@@ -4,6 +4,7 @@ embedded              the default model, which needs neither Hub nor GPU
 org/name              a Hugging Face Hub id
 path/to/folder        a model saved by transformers (safetensors)
 job:<id>              what a train job made: its adapter with its base, or its whole model
+job:<id>@<step>       the same as it was at that step, where a checkpoint of it is kept
 adapter:<folder>      a PEFT adapter with its base
 path/to/file.gguf     a GGUF file
 http://…              an OpenAI-compatible endpoint
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from jobs.directory import JobDirectory
 from jobs.errors import BadInput, Missing
 from jobs.files import read_json
 from jobs.workspace import Workspace
@@ -103,13 +105,15 @@ def require_usable(text: str, workspace: Workspace) -> None:
     elif ref.kind == "local":
         _require_weights(Path(ref.target))
     elif ref.kind == "job":
-        workspace.job(ref.target)
+        _job_and_step(ref, workspace)
 
 
 def _resolve_job(ref: ModelRef, workspace: Workspace | None) -> ResolvedModel:
     if workspace is None:
         raise BadInput(f"'{ref.text}' names a job.", "No workspace is known here.", "Name the folder of its adapter.")
-    job = workspace.job(ref.target)
+    job, step = _job_and_step(ref, workspace)
+    if step is not None:
+        return _resolve_checkpoint(job, step, workspace)
     if job.manifest is None:
         raise Missing(
             f"Training {job.id} isn't finished.",
@@ -120,6 +124,30 @@ def _resolve_job(ref: ModelRef, workspace: Workspace | None) -> ResolvedModel:
         resolved = resolve_adapter(job.path / "adapter", workspace)
         return ResolvedModel(job.header["title"], resolved.folder, resolved.adapter)
     return ResolvedModel(job.header["title"], _require_weights(job.path / "model"))
+
+
+def _job_and_step(ref: ModelRef, workspace: Workspace) -> tuple[JobDirectory, int | None]:
+    """The job of `job:<id>` or `job:<id>@<step>`, and that step."""
+    name, _, step = ref.target.partition("@")
+    if step and not step.isdigit():
+        raise BadInput(f"'{ref.text}' names no step.", f"'{step}' is no number.", "Write job:ID@STEP, or job:ID.")
+    return workspace.job(name), int(step) if step else None
+
+
+def _resolve_checkpoint(job: JobDirectory, step: int, workspace: Workspace) -> ResolvedModel:
+    folder = job.path / "checkpoints" / f"checkpoint-{step}"
+    if not folder.is_dir():
+        kept = sorted(int(path.name.split("-")[1]) for path in folder.parent.glob("checkpoint-*"))
+        raise Missing(
+            f"Training {job.id} keeps no step {step}.",
+            f"Kept are {', '.join(map(str, kept))}." if kept else "It keeps no checkpoint.",
+            "Name one of these, or leave out @STEP for the result.",
+        )
+    name = f"{job.header['title']} @{step}"
+    if not (folder / "adapter_config.json").exists():
+        return ResolvedModel(name, _require_weights(folder))
+    base = resolve((job.resolved or {})["base"]["value"]["text"], workspace)
+    return ResolvedModel(name, base.folder, folder)
 
 
 def resolve_adapter(adapter: Path, workspace: Workspace | None = None) -> ResolvedModel:

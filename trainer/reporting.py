@@ -1,26 +1,34 @@
-"""What a run says while it goes: figures of every step, progress with the time left, and the stop that saves first."""
+"""What a run says while it goes: figures of every step, progress with the time left, measured loss in words."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import psutil
 
 from jobs.context import JobContext
+from trainer.checkpoints import best_step
+from trainer.collate import Counted
+from trainer.monitor import Collapse, Monitor
+from trainer.rows import HELD_OUT
+from trainer.trackers import Trackers
+
+# TRL's names for figures of preference training, and ours.
+PREFERENCE = {"rewards/margins": "rewards_margin", "rewards/accuracies": "rewards_accuracy"}
+RISES_BEFORE_SAID = 2
 
 
-class CountingCollator:
-    """Counts the real (unpadded) tokens that pass through another collator."""
+@dataclass
+class Watch:
+    """What watches a run from outside: the machine, other places where curves go, and the early stop's patience."""
 
-    def __init__(self, collator: Callable[[list[dict[str, Any]]], dict[str, Any]]) -> None:
-        self._collator = collator
-        self.tokens = 0
-
-    def __call__(self, examples: list[dict[str, Any]]) -> dict[str, Any]:
-        self.tokens += sum(len(example["input_ids"]) for example in examples)
-        return self._collator(examples)
+    monitor: Monitor
+    trackers: Trackers
+    patience: int | None
+    collapse: Collapse = field(default_factory=Collapse)
 
 
 class StepClock:
@@ -31,18 +39,21 @@ class StepClock:
         self._tokens = 0
         self._time = time.monotonic()
         self._durations: list[float] = []
+        self.last_tokens = 0
+        self.last_seconds = 0.0
 
     def begin(self) -> None:
+        """Start anew: what was done since the last step is no part of the next."""
         self._tokens = self._count_tokens()
         self._time = time.monotonic()
 
     def tokens_per_second(self) -> float:
         """Of the step since the last call of this or of `begin`."""
         now, tokens = time.monotonic(), self._count_tokens()
-        duration, new = now - self._time, tokens - self._tokens
+        self.last_seconds, self.last_tokens = now - self._time, tokens - self._tokens
         self._time, self._tokens = now, tokens
-        self._durations.append(duration)
-        return new / duration if duration > 0 else 0.0
+        self._durations.append(self.last_seconds)
+        return self.last_tokens / self.last_seconds if self.last_seconds > 0 else 0.0
 
     def seconds_left(self, steps: int) -> float:
         """For `steps` more, judging by the last twenty (the very first is slow and not like the others)."""
@@ -59,8 +70,8 @@ def memory_gb() -> dict[str, float]:
     return {"memory_gb": psutil.Process().memory_info().rss / 1e9}
 
 
-def make_callback(context: JobContext, collator: CountingCollator) -> Any:
-    """A transformers TrainerCallback that reports to the job and carries out a stop."""
+def make_callback(context: JobContext, collator: Counted, watch: Watch, answer_samples: Callable[[int], None]) -> Any:
+    """A transformers TrainerCallback that reports to the job and carries out a stop. `answer_samples` gets the step."""
     from transformers import TrainerCallback
 
     clock = StepClock(lambda: collator.tokens)
@@ -70,12 +81,28 @@ def make_callback(context: JobContext, collator: CountingCollator) -> Any:
             clock.begin()
 
         def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float], **_: Any) -> None:  # noqa: ARG002
+            if not state.is_world_process_zero:
+                return
             if "loss" in logs:
-                figures = _step_figures(logs, clock)
+                figures = step_figures(logs, clock, watch)
                 context.metric(state.global_step, **figures)
+                watch.trackers.log(state.global_step, figures)
                 _report_progress(context, state, figures, clock)
-            elif "eval_loss" in logs:
-                context.metric(state.global_step, eval_loss=logs["eval_loss"])
+                _notice_collapse(context, state.global_step, clock, watch)
+            elif held_out := evaluation_figures(logs):
+                context.metric(state.global_step, **held_out)
+                watch.trackers.log(state.global_step, held_out)
+
+        def on_evaluate(self, args: Any, state: Any, control: Any, metrics: dict[str, float], **_: Any) -> Any:  # noqa: ARG002
+            loss = metrics.get(f"eval_{HELD_OUT}_loss")
+            if loss is not None:
+                answer_samples(state.global_step)
+                _judge(context, state, control, loss, watch.patience)
+            clock.begin()
+            return control
+
+        def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
+            clock.begin()
 
         def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:  # noqa: ARG002
             if context.should_stop():
@@ -86,15 +113,54 @@ def make_callback(context: JobContext, collator: CountingCollator) -> Any:
     return Report()
 
 
-def _step_figures(logs: dict[str, float], clock: StepClock) -> dict[str, float]:
+def step_figures(logs: dict[str, float], clock: StepClock, watch: Watch) -> dict[str, float]:
+    """The figures of a training step, machine included."""
     return {
         "loss": logs["loss"],
         "learning_rate": logs["learning_rate"],
         "grad_norm": float(logs.get("grad_norm", 0.0)),
         "epoch": logs["epoch"],
         "tokens_per_second": clock.tokens_per_second(),
+        **{ours: logs[theirs] for theirs, ours in PREFERENCE.items() if theirs in logs},
+        **watch.monitor.figures(),
         **memory_gb(),
     }
+
+
+def evaluation_figures(logs: dict[str, float]) -> dict[str, float]:
+    """Measured loss as `eval_loss`, that of a further dataset as `eval_loss/NAME`; margins of pairs likewise."""
+    figures = {}
+    for key, value in logs.items():
+        if not key.startswith("eval_") or not key.endswith("_loss"):
+            continue
+        name = key.removeprefix("eval_").removesuffix("_loss")
+        beside = "" if name == HELD_OUT else f"/{name}"
+        figures[f"eval_loss{beside}"] = value
+        for theirs, ours in PREFERENCE.items():
+            found = logs.get(f"eval_{name}_{theirs}", logs.get(f"eval_{theirs}"))
+            if found is not None:
+                figures[f"eval_{ours}{beside}"] = found
+    return figures
+
+
+def _judge(context: JobContext, state: Any, control: Any, loss: float, patience: int | None) -> None:
+    """Keep the best weights; say when the loss rises; stop when it has risen for long enough."""
+    if state.best_metric is None or loss < state.best_metric:
+        state.best_metric, state.best_global_step = loss, state.global_step
+        control.should_save = True
+        return
+    best = best_step(state)
+    rises = sum(1 for entry in state.log_history if f"eval_{HELD_OUT}_loss" in entry and entry["step"] > (best or 0))
+    if rises == RISES_BEFORE_SAID:
+        context.log(
+            f"The loss on held-out rows no longer falls: {state.best_metric:.3f} at step {best}, {loss:.3f} now. What "
+            f"is still learned are the training rows themselves. Stop, or use step {best}: it is kept, and "
+            f"`job:{context.path.name}@{best}` names it wherever a model is asked for."
+        )
+    if patience is not None and rises >= patience and not control.should_training_stop:
+        context.log(f"Stopping early: {rises} measurements in a row were no better than step {best}.")
+        control.should_save = True
+        control.should_training_stop = True
 
 
 def _report_progress(context: JobContext, state: Any, figures: dict[str, float], clock: StepClock) -> None:
@@ -103,3 +169,19 @@ def _report_progress(context: JobContext, state: Any, figures: dict[str, float],
         f"Training step {done} of {total} · loss {figures['loss']:.3f} · {figures['tokens_per_second']:.0f} tokens/s"
     )
     context.progress(done / total, message, eta_seconds=clock.seconds_left(total - done))
+
+
+def _notice_collapse(context: JobContext, step: int, clock: StepClock, watch: Watch) -> None:
+    said = watch.collapse.add(step, clock.last_tokens, clock.last_seconds, card_share())
+    if said is not None:
+        context.log(said)
+
+
+def card_share() -> float | None:
+    """Which share of the card's memory is in use, 0 to 1; None without a card."""
+    import torch
+
+    if not torch.cuda.is_available():
+        return None
+    free, total = torch.cuda.mem_get_info()
+    return float(1 - free / total)

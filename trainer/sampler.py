@@ -10,12 +10,17 @@ BATCHES_PER_POOL = 50
 
 
 class EpochSampler:
-    """Row numbers for one epoch after another; rows of similar length share a batch, batches come in random order."""
+    """Row numbers for one epoch after another.
 
-    def __init__(self, lengths: list[int], batch_size: int, seed: int) -> None:
+    `batch_size` is the effective one: a change of the weights is made from the same rows however these are cut into
+    smaller batches on the way. `by_length` brings rows of similar length together; batches come in random order.
+    """
+
+    def __init__(self, lengths: list[int], batch_size: int, seed: int, *, by_length: bool = True) -> None:
         self._lengths = lengths
         self._batch_size = batch_size
         self._seed = seed
+        self._by_length = by_length
         self._epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -33,6 +38,8 @@ class EpochSampler:
         generator = random.Random(f"{self._seed}/{epoch}")
         rows = list(range(len(self._lengths)))
         generator.shuffle(rows)
+        if not self._by_length:
+            return rows
         pool = self._batch_size * BATCHES_PER_POOL
         whole: list[list[int]] = []
         rest: list[int] = []

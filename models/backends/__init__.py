@@ -17,7 +17,10 @@ Quantisation = Literal["none", "4bit", "8bit"]
 
 @dataclass(frozen=True)
 class LoadOptions:
-    """How to load. `dtype` is bf16, fp16 or fp32; `max_length` in tokens; `full` trains all weights."""
+    """How to load. `dtype` is bf16, fp16 or fp32; `max_length` in tokens; `full` trains all weights.
+
+    `adapter` is the folder of an earlier adapter that is loaded on top, to be trained on.
+    """
 
     dtype: str
     quantisation: Quantisation = "none"
@@ -25,17 +28,25 @@ class LoadOptions:
     full: bool = False
     gradient_checkpointing: bool = False
     seed: int = 0
+    adapter: Path | None = None
 
 
 @dataclass(frozen=True)
 class LoraOptions:
-    """A LoRA adapter (Hu et al. 2021). `target_modules` names the layers, or is `all-linear`."""
+    """A LoRA adapter (Hu et al. 2021). `target_modules` names the layers, or is `all-linear`.
+
+    `modules_to_save` are trained whole beside it. `loftq_from` is the folder of the 16-bit weights that the adapter of
+    a 4-bit model makes up for at its start (Li et al. 2023).
+    """
 
     rank: int
     alpha: int
     dropout: float
     target_modules: list[str] | Literal["all-linear"]
     rslora: bool = False
+    dora: bool = False
+    modules_to_save: tuple[str, ...] = ()
+    loftq_from: Path | None = None
 
 
 class Backend(Protocol):
@@ -44,13 +55,16 @@ class Backend(Protocol):
     name: str
 
     def load(self, folder: Path, options: LoadOptions) -> Any:
-        """The base model in `folder`, on its device, ready to be trained or given an adapter."""
+        """The base model in `folder` on its device, with the earlier adapter if one is named, ready to be trained."""
 
     def add_adapter(self, model: Any, lora: LoraOptions, options: LoadOptions) -> Any:
         """The model with a fresh, trainable adapter."""
 
     def prepare_for_generation(self, model: Any) -> None:
         """Switch the model to answering."""
+
+    def prepare_for_training(self, model: Any) -> None:
+        """Switch it back to being trained."""
 
 
 def unsloth_problem(hardware: Hardware) -> str | None:

@@ -27,6 +27,7 @@ class PeftBackend:
             quantization_config=_quantisation_config(options, dtype),
         )
         use_quickest_attention(model, options.max_length)
+        _keep_4bit_trainable(model)
         if options.quantisation != "none":
             from peft import prepare_model_for_kbit_training
 
@@ -38,7 +39,11 @@ class PeftBackend:
         elif options.gradient_checkpointing:
             model.gradient_checkpointing_enable({"use_reentrant": False})
             model.enable_input_require_grads()
-        return model
+        if options.adapter is None:
+            return model
+        from peft import PeftModel
+
+        return PeftModel.from_pretrained(model, options.adapter, is_trainable=True)
 
     def add_adapter(self, model: Any, lora: LoraOptions, options: LoadOptions) -> Any:
         import torch
@@ -51,13 +56,30 @@ class PeftBackend:
             lora_dropout=lora.dropout,
             target_modules=lora.target_modules,
             use_rslora=lora.rslora,
+            use_dora=lora.dora,
+            modules_to_save=list(lora.modules_to_save) or None,
         )
         torch.manual_seed(options.seed)
-        return get_peft_model(model, config)
+        adapted = get_peft_model(model, config)
+        if lora.loftq_from is not None:
+            from models.backends.loftq import start_from_what_4bit_lost
+
+            start_from_what_4bit_lost(adapted, lora.loftq_from)
+        return adapted
 
     def prepare_for_generation(self, model: Any) -> None:
         model.eval()
         model.config.use_cache = True
+
+    def prepare_for_training(self, model: Any) -> None:
+        model.train()
+
+
+def _keep_4bit_trainable(model: Any) -> None:
+    """On CPUs with AVX-512, bitsandbytes repacks 4-bit weights at the first answer and can't train them any more."""
+    for module in model.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
 
 
 def torch_dtype(name: str) -> Any:

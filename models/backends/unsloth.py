@@ -25,7 +25,16 @@ def import_unsloth() -> Any:
         raise RuntimeError(f"{early} were imported before unsloth, which would leave their trainers unpatched.")
     import unsloth
 
+    _keep_trl_log_probabilities()
     return unsloth
+
+
+def _keep_trl_log_probabilities() -> None:
+    """Without a GPU, Unsloth replaces the function by which TRL takes log-probabilities in chunks. What stands in its
+    place returns what TRL 1.15 wants: five values, where the trainers of 1.14 want two. TRL's own runs on a CPU too."""
+    from trl.trainer import utils
+
+    utils._ChunkedLogProbFunction = getattr(utils._ChunkedLogProbFunction, "_kernel", utils._ChunkedLogProbFunction)
 
 
 class UnslothBackend:
@@ -40,7 +49,7 @@ class UnslothBackend:
         from models.backends.peft import torch_dtype
 
         model, _ = self._unsloth.FastLanguageModel.from_pretrained(
-            model_name=str(folder),
+            model_name=str(options.adapter or folder),
             max_seq_length=options.max_length,
             dtype=torch_dtype(options.dtype),
             load_in_4bit=options.quantisation == "4bit",
@@ -52,16 +61,26 @@ class UnslothBackend:
         return model
 
     def add_adapter(self, model: Any, lora: LoraOptions, options: LoadOptions) -> Any:
-        return self._unsloth.FastLanguageModel.get_peft_model(
+        adapted = self._unsloth.FastLanguageModel.get_peft_model(
             model,
             r=lora.rank,
             target_modules=ALL_LINEAR if lora.target_modules == "all-linear" else lora.target_modules,
             lora_alpha=lora.alpha,
             lora_dropout=lora.dropout,
             use_rslora=lora.rslora,
+            use_dora=lora.dora,
+            modules_to_save=list(lora.modules_to_save) or None,
             use_gradient_checkpointing="unsloth" if options.gradient_checkpointing else False,
             random_state=options.seed,
         )
+        if lora.loftq_from is not None:
+            from models.backends.loftq import start_from_what_4bit_lost
+
+            start_from_what_4bit_lost(adapted, lora.loftq_from)
+        return adapted
 
     def prepare_for_generation(self, model: Any) -> None:
         self._unsloth.FastLanguageModel.for_inference(model)
+
+    def prepare_for_training(self, model: Any) -> None:
+        self._unsloth.FastLanguageModel.for_training(model)

@@ -6,6 +6,7 @@ What went wrong comes back as a value, so that nothing of the failed attempt sta
 from __future__ import annotations
 
 import time
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -14,7 +15,7 @@ from jobs.context import JobContext
 from jobs.errors import OutOfRoom, Stopped, disk_full
 from models.attention import use_row_attention
 from models.hardware import GB
-from trainer import result
+from trainer import result, together
 from trainer.checkpoints import find_checkpoint, set_aside
 from trainer.disk import wait_for_room
 from trainer.memory.probe import probe_longest_batch
@@ -26,7 +27,6 @@ from trainer.preference import build_preference
 from trainer.recovery import Diverged
 from trainer.reporting import Watch, make_callback
 from trainer.rows import Rows, pack
-from trainer.sampler import EpochSampler
 from trainer.samples import make_answerer, sample_prompts
 from trainer.setup import Setup
 from trainer.sft import build_sft
@@ -81,29 +81,36 @@ def _train(context: JobContext, setup: Setup, plan: Plan, model: Any) -> dict[st
     if plan.flat:
         use_row_attention(model)
     trainer, collator = _build(context, setup, plan, model)
-    checkpoint = _newest_checkpoint(context)
+    checkpoint = together.hand_on(_newest_checkpoint(context) if together.is_first() else None)
     if checkpoint is None:
         probe_longest_batch(context, setup, plan, trainer)
     with Monitor(setup.hardware.gpus[0].index if setup.hardware.gpus else None) as monitor:
         spec = setup.spec
         trackers = open_trackers(
-            spec.saving.trackers, context.path.name, spec.title, context.spec, context.path, context.log
+            spec.saving.trackers if together.is_first() else [],
+            context.path.name,
+            spec.title,
+            context.spec,
+            context.path,
+            context.log,
         )
-        watch = Watch(monitor, trackers, spec.saving.early_stopping)
-        prompts = sample_prompts(spec, setup.rows.held_out)
-        answer = make_answerer(context, trainer.model, setup.backend, setup.tokenizer, prompts)
-        trainer.add_callback(make_callback(context, collator, watch, answer))
-        context.log(_trained_share(trainer.model))
-        context.progress(0.0, "Training begins")
-        started = time.monotonic()
-        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-        seconds = time.monotonic() - started
-        trackers.close()
+        # Closed whatever comes: the next attempt opens them again.
+        with closing(trackers):
+            watch = Watch(monitor, trackers, spec.saving.early_stopping)
+            prompts = sample_prompts(spec, setup.rows.held_out)
+            answer = make_answerer(context, trainer.model, setup.backend, setup.tokenizer, prompts)
+            trainer.add_callback(make_callback(context, collator, watch, answer))
+            context.log(_trained_share(trainer.model))
+            context.progress(0.0, "Training begins")
+            started = time.monotonic()
+            trainer.train_from(checkpoint, spec.saving.early_stopping)
+            seconds = time.monotonic() - started
         peak = monitor.peak_process_bytes
-    if context.should_stop() and trainer.state.global_step < trainer.state.max_steps:
+    if together.agree(context.should_stop()) and trainer.state.global_step < trainer.state.max_steps:
         raise Stopped
     result.save_result(context, trainer, setup.base, setup.spec)
-    _record_memory(context, setup, plan, peak)
+    if together.is_first():
+        _record_memory(context, setup, plan, peak)
     figures = result.figures(trainer, seconds, plan, (collator.tokens, collator.computed))
     memory = {"peak_process_gb": round(peak / GB, 2)} if peak else {}
     return {**figures, **memory, "estimated_gb": round(setup.estimated.total / GB, 2)}
@@ -134,11 +141,11 @@ def _build(context: JobContext, setup: Setup, plan: Plan, model: Any) -> tuple[A
     build = build_sft if setup.spec.method.objective in ("sft", "continued") else build_preference
     train = items_of(setup, plan.batching, plan.max_length)
     folder = context.path / "checkpoints"
-    trainer, collator = build(model, setup.tokenizer, train.items, setup.rows.evaluation, setup.spec, plan, folder)
+    items, order = together.shared_rows(train, plan, setup.spec.seed, together.processes())
+    share = together.share_of(plan, together.processes())
+    trainer, collator = build(model, setup.tokenizer, items, setup.rows.evaluation, setup.spec, share, folder)
     trainer.keep_checkpoints = setup.spec.saving.keep_checkpoints
-    trainer.sampler = EpochSampler(
-        train.lengths, plan.effective_batch, setup.spec.seed, by_length=plan.batching == "by_length"
-    )
+    trainer.sampler = order
     trainer.wait_for_room = lambda full: wait_for_room(context, folder, full)
     _quiet(trainer)
     return trainer, collator

@@ -15,6 +15,7 @@ from typing import Any
 import xxhash
 
 from jobs.files import read_json, write_json
+from trainer.rows import HELD_OUT
 
 SAVING = ".saving"
 HASHES = "hashes.json"
@@ -99,3 +100,9 @@ def best_step(state: Any) -> int | None:
     """The step with the lowest held-out loss so far, of a transformers TrainerState."""
     step = getattr(state, "best_global_step", None)
     return int(step) if step else None
+
+
+def rises_since_best(state: Any) -> int:
+    """How many measurements on held-out rows came after the best one of a transformers TrainerState."""
+    best = best_step(state) or 0
+    return sum(1 for entry in state.log_history if f"eval_{HELD_OUT}_loss" in entry and entry["step"] > best)

@@ -8,6 +8,7 @@ from typing import Any
 from jobs.context import JobContext
 from jobs.errors import OutOfRoom, UserError
 from models.attention import use_row_attention
+from trainer import together
 from trainer.attempt import Finished, Trouble, attempt, items_of, memory_was_full, what_was_full
 from trainer.disk import wait_for_room
 from trainer.plan import Plan, difference, make_plan, with_changes
@@ -26,6 +27,8 @@ def run(context: JobContext) -> dict[str, Any]:
     setup = set_up(context)
     _cap_memory(setup)
     plan, model = first_plan(context, setup)
+    if together.is_first():
+        together.hand_on({"resolved": context.directory.resolved, "attempt": context.attempt})
     while True:
         if model is None:
             _free_memory()
@@ -86,6 +89,8 @@ def _cap_memory(setup: Setup) -> None:
 
 def _after(context: JobContext, setup: Setup, plan: Plan, trouble: Trouble) -> Plan:
     """The plan to go on with. Raises when nothing is left to give up."""
+    if together.processes() > 1:
+        raise _ended_together(trouble)
     match trouble.kind:
         case "disk":
             folder = context.path / "checkpoints"
@@ -114,6 +119,20 @@ def _tell(context: JobContext, plan: Plan, change: Change, trouble: Trouble) -> 
 
 def _longest_row(setup: Setup) -> int:
     return max(int(length) for item in setup.rows.train.items for length in item.get("row_lengths", [0]))
+
+
+def _ended_together(trouble: Trouble) -> TrainingFailed:
+    """With several processes the others wait within a step, which can't be taken back."""
+    fixes = {
+        "memory": "Start again with a smaller batch_size and more gradient_accumulation, or gradient checkpointing.",
+        "diverged": "Start again with a lower learning_rate.",
+        "disk": "Free some space, then resume.",
+    }
+    return TrainingFailed(
+        f"{trouble.what.rstrip('.')}.",
+        "Several processes train together, and a run of these can't change its settings on the way.",
+        f"{fixes[trouble.kind]} What was saved until then is kept.",
+    )
 
 
 def _memory_is_full(setup: Setup, plan: Plan, trouble: Trouble) -> OutOfRoom:

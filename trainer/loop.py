@@ -10,12 +10,19 @@ from typing import Any
 
 from jobs.errors import OutOfRoom, disk_full
 from jobs.files import publish_folder
-from trainer.checkpoints import SAVING, best_step, prune, write_hashes
+from trainer import together
+from trainer.checkpoints import SAVING, best_step, prune, rises_since_best, write_hashes
 from trainer.recovery import Diverged
 from trainer.sampler import EpochSampler
 
 # Loss scaling of fp16 skips steps whose gradient overflows until the scale fits; a loss that is gone stays so.
 OVERFLOWS_IN_FP16 = 20
+STATE = "trainer_state.json"
+
+
+def is_over(state: Any, total_steps: int, patience: int | None) -> bool:
+    """Whether a transformers TrainerState is one after the last step, or one where the run was stopped early."""
+    return state.global_step >= total_steps or (patience is not None and rises_since_best(state) >= patience)
 
 
 class SafeLoop:
@@ -31,6 +38,20 @@ class SafeLoop:
     wait_for_room: Callable[[OutOfRoom], None]
     _saving_into: Path | None = None
     _overflows = 0
+
+    def train_from(self, checkpoint: Path | None, patience: int | None) -> None:
+        """Train to the end, from `checkpoint` where there is one. `patience` is that of the early stop.
+
+        A run that was killed after its last step has nothing left to train; transformers would make one step more.
+        """
+        from transformers import TrainerState
+
+        state = TrainerState.load_from_json(str(checkpoint / STATE)) if checkpoint else None
+        if checkpoint is None or state is None or not is_over(state, self.args.max_steps, patience):
+            self.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)  # type: ignore[attr-defined]
+            return
+        self._load_from_checkpoint(str(checkpoint))  # type: ignore[attr-defined]
+        self.state = state
 
     def _get_train_sampler(self, *_: Any, **__: Any) -> EpochSampler:
         return self.sampler
@@ -70,6 +91,9 @@ class SafeLoop:
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         folder = Path(self.args.output_dir)
+        if together.processes() > 1:
+            self._save_together(folder, model, trial)
+            return
         while True:
             try:
                 self._write_checkpoint(folder, model, trial)
@@ -77,6 +101,24 @@ class SafeLoop:
             except OutOfRoom as full:
                 self.wait_for_room(full)
         prune(folder, self.keep_checkpoints, best_step(self.state))
+
+    def _save_together(self, folder: Path, model: Any, trial: Any) -> None:
+        """Several processes: each adds the state of its random numbers, the first does all else. Nobody can wait here
+        for room on a disk that another process finds full, so that ends the run."""
+        name = f"checkpoint-{self.state.global_step}"
+        if together.is_first():
+            shutil.rmtree(folder / SAVING, ignore_errors=True)
+        together.wait_for_all()
+        self._saving_into = folder / SAVING
+        super()._save_checkpoint(model, trial)  # type: ignore[misc]
+        self._saving_into = None
+        together.wait_for_all()
+        if together.is_first():
+            write_hashes(folder / SAVING / name)
+            publish_folder(folder / SAVING / name, folder / name)
+            shutil.rmtree(folder / SAVING)
+            prune(folder, self.keep_checkpoints, best_step(self.state))
+        together.wait_for_all()
 
     def _write_checkpoint(self, folder: Path, model: Any, trial: Any) -> None:
         name = f"checkpoint-{self.state.global_step}"

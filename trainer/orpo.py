@@ -36,10 +36,7 @@ def orpo_trainer() -> Any:
     """The trainer's class; TRL is imported here."""
     from trl import DPOTrainer
 
-    from trainer.loop import SafeLoop
-    from trainer.preference import ChunkedRows
-
-    class Trainer(SafeLoop, ChunkedRows, DPOTrainer):  # type: ignore[misc]
+    class OddsRatioTrainer(DPOTrainer):  # type: ignore[misc]
         """DPOTrainer with another loss, and without a reference."""
 
         def _precompute_ref_logps(self, dataset: Any, *_: Any, **__: Any) -> Any:
@@ -69,4 +66,4 @@ def orpo_trainer() -> Any:
             for name, values in figures.items():
                 noted[name].append(self.accelerator.gather_for_metrics(values).mean().item())
 
-    return Trainer
+    return OddsRatioTrainer

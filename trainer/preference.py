@@ -26,14 +26,17 @@ class ChunkedRows:
     accelerator: Any
     flat: bool = False
 
-    def compute_in_chunks(self, *, flat: bool) -> None:
-        """Call when the trainer is built. TRL has this path only together with the package liger-kernel, though
-        nothing of that package is used in it."""
+    def compute_in_chunks(self) -> None:
+        """TRL has this path only together with the package liger-kernel, though nothing of that is used in it."""
         from trl.models.utils import _ForwardRedirection
 
         self.use_liger_kernel = True
         self._forward_redirection = _ForwardRedirection()
-        self.flat = flat
+
+    def compute_ref_log_probs(self, model: Any, inputs: Any) -> Any:
+        """Asked for already while the trainer is being built, where the reference is computed beforehand."""
+        self.compute_in_chunks()
+        return super().compute_ref_log_probs(model, inputs)  # type: ignore[misc]
 
     def _prepare_dataset(self, dataset: Any, *_: Any, **__: Any) -> Any:
         return dataset
@@ -81,27 +84,38 @@ def build_preference(
     from transformers import AutoTokenizer
 
     kto = spec.method.objective == "kto"
+    beforehand = ask_reference_beforehand(spec, plan, len(train))
     collator = Counted((marked if kto else pairs)(tokenizer.pad_id), flat=plan.flat)
-    trainer = (_kto_class() if kto else _orpo_class() if spec.method.objective == "orpo" else _dpo_class())(
+    shared = common_arguments(spec, plan, folder, evaluate=bool(evaluation)) | {"precompute_ref_log_probs": beforehand}
+    trainer = _trainer_class(spec.method.objective, flat=plan.flat)(
         model=model,
-        args=(_kto_arguments if kto else _dpo_arguments)(spec, plan, folder, evaluate=bool(evaluation)),
+        args=(_kto_arguments if kto else _dpo_arguments)(spec, shared),
         train_dataset=Dataset.from_list(train),
         eval_dataset={name: Dataset.from_list(items) for name, items in evaluation.items()} or None,
         data_collator=collator,
         processing_class=AutoTokenizer.from_pretrained(tokenizer.folder),
     )
-    trainer.compute_in_chunks(flat=plan.flat)
-    _drop_needless_reference(trainer, spec)
+    trainer.compute_in_chunks()
+    if beforehand or spec.method.objective == "orpo" or _changes_nothing(trainer.model):
+        _drop_reference(trainer.model)
     return trainer, collator
 
 
-def _drop_needless_reference(trainer: Any, spec: TrainSpec) -> None:
-    """TRL always copies the adapter as reference. One that changes nothing yet is the same as none, for no memory."""
-    adapters = getattr(trainer.model, "peft_config", {})
-    if "ref" not in adapters:
-        return
-    if spec.method.objective == "orpo" or _changes_nothing(trainer.model):
-        trainer.model.delete_adapter("ref")
+def ask_reference_beforehand(spec: TrainSpec, plan: Plan, rows: int) -> bool:
+    """Whether what the reference says of each row is computed once, before training.
+
+    Where all weights are trained, the model before its first step is the only reference there is. With an adapter it
+    costs one pass over the rows and saves one in each epoch: worth it when rows come again.
+    """
+    if spec.method.adapter == "none":
+        return True
+    return spec.method.objective != "orpo" and plan.total_steps * plan.effective_batch >= 2 * rows
+
+
+def _drop_reference(model: Any) -> None:
+    """TRL always copies the adapter as reference; where it says nothing that isn't known, it goes."""
+    if "ref" in getattr(model, "peft_config", {}):
+        model.delete_adapter("ref")
 
 
 def _changes_nothing(model: Any) -> bool:
@@ -111,63 +125,38 @@ def _changes_nothing(model: Any) -> bool:
     return all(not bool(value.any()) for name, value in model.named_parameters() if "lora_B.ref" in name)
 
 
-def _dpo_arguments(spec: TrainSpec, plan: Plan, folder: Path, *, evaluate: bool) -> Any:
+def _dpo_arguments(spec: TrainSpec, shared: dict[str, Any]) -> Any:
     from trl import DPOConfig
 
     preference = spec.preference
     mixed = preference.sft_weight > 0
     return DPOConfig(
-        **common_arguments(spec, plan, folder, evaluate=evaluate),
+        **shared,
         max_length=None,
         beta=preference.beta,
         loss_type=[preference.loss, "sft"] if mixed else [preference.loss],
         loss_weights=[1.0, preference.sft_weight] if mixed else None,
-        # Where all weights are trained, the only reference is the model before its first step.
-        precompute_ref_log_probs=spec.method.adapter == "none",
     )
 
 
-def _kto_arguments(spec: TrainSpec, plan: Plan, folder: Path, *, evaluate: bool) -> Any:
+def _kto_arguments(spec: TrainSpec, shared: dict[str, Any]) -> Any:
     from trl import KTOConfig
 
     preference = spec.preference
     return KTOConfig(
-        **common_arguments(spec, plan, folder, evaluate=evaluate),
+        **shared,
         max_length=None,
         beta=preference.beta,
         desirable_weight=preference.good_weight,
         undesirable_weight=preference.bad_weight,
-        precompute_ref_log_probs=spec.method.adapter == "none",
     )
 
 
-def _dpo_class() -> Any:
-    from trl import DPOTrainer
+def _trainer_class(objective: str, *, flat: bool) -> Any:
+    """TRL's trainer with ours before it, so that its checkpoints, order and log-probabilities win."""
+    from trl import DPOTrainer, KTOTrainer
 
-    class Trainer(SafeLoop, ChunkedRows, DPOTrainer):  # type: ignore[misc]
-        """Ours first, so that its checkpoints, order and log-probabilities win."""
-
-        def compute_ref_log_probs(self, model: Any, inputs: Any) -> Any:
-            self.use_liger_kernel = True  # asked for while the trainer is still being built
-            return super().compute_ref_log_probs(model, inputs)
-
-    return Trainer
-
-
-def _kto_class() -> Any:
-    from trl import KTOTrainer
-
-    class Trainer(SafeLoop, ChunkedRows, KTOTrainer):  # type: ignore[misc]
-        """Ours first, so that its checkpoints, order and log-probabilities win."""
-
-        def compute_ref_log_probs(self, model: Any, inputs: Any) -> Any:
-            self.use_liger_kernel = True  # asked for while the trainer is still being built
-            return super().compute_ref_log_probs(model, inputs)
-
-    return Trainer
-
-
-def _orpo_class() -> Any:
     from trainer.orpo import orpo_trainer
 
-    return orpo_trainer()
+    theirs = {"dpo": DPOTrainer, "kto": KTOTrainer}.get(objective) or orpo_trainer()
+    return type("Trainer", (SafeLoop, ChunkedRows, theirs), {"flat": flat})

@@ -10,6 +10,7 @@ from typing import Any
 import psutil
 
 from jobs.context import JobContext
+from trainer import together
 from trainer.checkpoints import best_step
 from trainer.collate import Counted
 from trainer.monitor import Collapse, Monitor
@@ -74,7 +75,8 @@ def make_callback(context: JobContext, collator: Counted, watch: Watch, answer_s
     """A transformers TrainerCallback that reports to the job and carries out a stop. `answer_samples` gets the step."""
     from transformers import TrainerCallback
 
-    clock = StepClock(lambda: collator.tokens)
+    # Several processes work on as much each.
+    clock = StepClock(lambda: collator.tokens * together.processes())
 
     class Report(TrainerCallback):  # type: ignore[misc]
         def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
@@ -105,7 +107,7 @@ def make_callback(context: JobContext, collator: Counted, watch: Watch, answer_s
             clock.begin()
 
         def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:  # noqa: ARG002
-            if context.should_stop():
+            if together.agree(context.should_stop()):
                 control.should_save = True
                 control.should_training_stop = True
             return control

@@ -11,6 +11,7 @@ from jobs.context import JobContext
 from jobs.files import publish_folder, write_json, write_text
 from models.folder import TOKENIZER_FILES
 from models.reference import ResolvedModel
+from trainer import together
 from trainer.checkpoints import best_step, result_weights
 from trainer.plan import Plan
 from trainer.reporting import memory_gb
@@ -19,13 +20,21 @@ from trainer.spec import TrainSpec
 
 
 def save_result(context: JobContext, trainer: Any, base: ResolvedModel, spec: TrainSpec) -> None:
-    """Write adapter/ (or model/ when all weights were trained) with everything needed to use it elsewhere."""
+    """Write adapter/ (or model/ when all weights were trained) with everything needed to use it elsewhere.
+
+    All processes of a run have to call it; the first writes.
+    """
     context.progress(1.0, "Saving the result")
+    # With FSDP every process holds a part of the weights.
+    whole = {"state_dict": trainer.accelerator.get_state_dict(trainer.model)} if trainer.is_fsdp_enabled else {}
+    if not together.is_first():
+        return
     name = "model" if spec.method.adapter == "none" else "adapter"
     temporary = context.path / f".{name}.part"
     shutil.rmtree(temporary, ignore_errors=True)
     only = {"selected_adapters": ["default"]} if name == "adapter" else {}
-    trainer.accelerator.unwrap_model(trainer.model).save_pretrained(temporary, safe_serialization=True, **only)
+    unwrapped = trainer.accelerator.unwrap_model(trainer.model)
+    unwrapped.save_pretrained(temporary, safe_serialization=True, **only, **whole)
     _take_best(context, trainer.state, spec, temporary)
     for file in TOKENIZER_FILES:
         if (base.folder / file).exists():

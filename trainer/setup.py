@@ -18,8 +18,9 @@ from models.hardware import GB, Hardware, probe
 from models.precision import choose_precision
 from models.reference import ResolvedModel, resolve
 from trainer.memory.estimate import MemoryEstimate, estimate
+from trainer.memory.fit import fits
 from trainer.memory.limits import Limit, free_for_run, require_disk, require_memory, run_limit
-from trainer.memory.setting import Setting, loss_budget, setting_for
+from trainer.memory.setting import Setting, loss_budget, offloads_embedding, setting_for
 from trainer.memory.shape import ModelShape, read_shape
 from trainer.rows import TrainingRows, read_rows
 from trainer.spec import TrainSpec
@@ -123,7 +124,7 @@ def _check_room(
         context.log(warning)
     free = free_for_run(hardware, spec.safety.memory_limit_gb)
     context.resolve("memory_estimate_gb", round(estimated.total / GB, 2), f"of {free / GB:.2f} GB that may be used")
-    if estimated.total > free:
+    if not fits(estimated, free):
         context.log(
             f"The run will need about {estimated.total / GB:.1f} GB, and {free / GB:.1f} GB may be used. It starts, "
             "and takes smaller batches when memory is full; `python cli.py fit` finds settings that fit from the start."
@@ -151,6 +152,7 @@ def load_for_training(setup: Setup, *, dtype: str, gradient_checkpointing: bool)
         gradient_checkpointing=gradient_checkpointing,
         seed=spec.seed,
         adapter=setup.base.adapter,
+        offload_embedding=offloads_embedding(spec, setup.setting),
     )
     model = setup.backend.load(setup.base.folder, options)
     if method.adapter == "none" or setup.base.adapter is not None:

@@ -19,7 +19,8 @@ Quantisation = Literal["none", "4bit", "8bit"]
 class LoadOptions:
     """How to load. `dtype` is bf16, fp16 or fp32; `max_length` in tokens; `full` trains all weights.
 
-    `adapter` is the folder of an earlier adapter that is loaded on top, to be trained on.
+    `adapter` is the folder of an earlier adapter that is loaded on top, to be trained on. `offload_embedding`: the
+    input embeddings, which aren't trained, may lie in system memory where the backend can do that.
     """
 
     dtype: str
@@ -29,6 +30,7 @@ class LoadOptions:
     gradient_checkpointing: bool = False
     seed: int = 0
     adapter: Path | None = None
+    offload_embedding: bool = False
 
 
 @dataclass(frozen=True)

@@ -56,6 +56,7 @@ class UnslothBackend:
             load_in_8bit=options.quantisation == "8bit",
             full_finetuning=options.full,
             use_gradient_checkpointing="unsloth" if options.gradient_checkpointing else False,
+            offload_embedding=options.offload_embedding,
         )
         use_quickest_attention(model, options.max_length)
         return model

@@ -198,7 +198,7 @@ def _logits(shape: ModelShape, spec: TrainSpec, setting: Setting) -> Part:
 
 
 def _overhead(shape: ModelShape, spec: TrainSpec, setting: Setting, passing: int) -> Part:
-    fragments = passing * c.FRAGMENTATION
+    fragments = passing * (c.CPU_FRAGMENTATION if setting.device == "cpu" else c.FRAGMENTATION)
     matrix = 0
     if spec.method.adapter == "qlora":
         matrix = shape.largest_matrix * setting.value_bytes

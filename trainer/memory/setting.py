@@ -70,7 +70,7 @@ def setting_for(spec: TrainSpec, hardware: Hardware) -> Setting:
         precision=precision,  # type: ignore[arg-type]
         device="gpu" if hardware.gpus else "cpu",
         attention="eager" if short else "fused",
-        float32_embeddings=backend == "peft",
+        float32_embeddings=False,
         offloaded_embedding=backend == "unsloth" and bool(hardware.gpus),
         loss_budget=loss_budget(min(memory, round(limit * GB)) if limit else memory),
     )

@@ -5,11 +5,14 @@ resolved.json   worker, at start        alive.lock     held by the worker for as
 changes.jsonl   worker, append only     STOP           whoever asks it to stop
 status.json     worker, replaced        inbox/ outbox/ requests to a chat job and its streamed replies
 events.jsonl    worker, append only     manifest.json  worker, last
+notes.json      the person: tags and a note
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -20,7 +23,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from jobs.errors import Missing
-from jobs.files import append_json_line, read_json, read_json_lines, write_json, write_text
+from jobs.files import append_json_line, read_json_again, read_json_lines, write_json, write_text
 
 SCHEMA_VERSION = 1
 START_SECONDS = 30.0
@@ -85,6 +88,10 @@ class JobDirectory:
     def lock_path(self) -> Path:
         return self.path / "alive.lock"
 
+    @property
+    def events_path(self) -> Path:
+        return self.path / "events.jsonl"
+
     # What the launcher writes
 
     @classmethod
@@ -118,14 +125,14 @@ class JobDirectory:
     @property
     def header(self) -> dict[str, Any]:
         """kind, title, created, resource and spec, as the launcher wrote them. Raises Missing for no job."""
-        header = read_json(self.path / "spec.json")
+        header = read_json_again(self.path / "spec.json")
         if header is None:
             raise Missing(f"There is no job {self.id}.", f"{self.path} holds no spec.json.", "List the jobs there are.")
         return dict(header)
 
     def status(self) -> Status:
         """The state as it really is: `lost` when the written state says alive but nobody holds the lock."""
-        written = read_json(self.path / "status.json") or {"state": State.QUEUED}
+        written = read_json_again(self.path / "status.json") or {"state": State.QUEUED}
         status = Status(**{**written, "state": State(written["state"])})
         if self._just_launched(status):
             return replace(status, state=State.QUEUED, message="Starting", error=None, hint=None)
@@ -147,7 +154,7 @@ class JobDirectory:
 
     def _just_launched(self, status: Status) -> bool:
         """A launched worker needs a moment until it writes its first status; until then the job counts as queued."""
-        launched = read_json(self.path / "launched.json")
+        launched = read_json_again(self.path / "launched.json")
         if launched is None:
             return False
         newer_than_status = status.updated is None or launched["time"] > status.updated
@@ -158,7 +165,7 @@ class JobDirectory:
 
     def events(self) -> list[dict[str, Any]]:
         """Metrics and log lines in order. Steps that a resumed attempt did again replace the earlier ones."""
-        events = [event for event in read_json_lines(self.path / "events.jsonl") if isinstance(event, dict)]
+        events = [event for event in read_json_lines(self.events_path) if isinstance(event, dict)]
         return list(_without_repeated_steps(events))
 
     def metrics(self) -> list[dict[str, Any]]:
@@ -167,7 +174,20 @@ class JobDirectory:
 
     @property
     def resolved(self) -> dict[str, Any] | None:
-        return read_json(self.path / "resolved.json")
+        resolved = read_json_again(self.path / "resolved.json")
+        return None if resolved is None else dict(resolved)
+
+    @property
+    def results_stamp(self) -> str:
+        """Changes whenever the job wrote anything but its status, events, log and requests; one look at the folder."""
+        moving = ("status.json", "events.jsonl", "log.txt", "alive.lock")
+        found = []
+        with os.scandir(self.path) as entries:
+            for entry in entries:
+                if entry.is_file() and entry.name not in moving and not entry.name.startswith("."):
+                    status = entry.stat()
+                    found.append(f"{entry.name} {status.st_size} {status.st_mtime_ns}")
+        return hashlib.sha256("|".join(sorted(found)).encode()).hexdigest()[:12]
 
     @property
     def changes(self) -> list[dict[str, Any]]:
@@ -176,7 +196,17 @@ class JobDirectory:
     @property
     def manifest(self) -> dict[str, Any] | None:
         """Artifact hashes and final figures; None means the work is unfinished."""
-        return read_json(self.path / "manifest.json")
+        manifest = read_json_again(self.path / "manifest.json")
+        return None if manifest is None else dict(manifest)
+
+    @property
+    def notes(self) -> dict[str, Any] | None:
+        """Tags and a note, as the person wrote them on the page or the command line."""
+        notes = read_json_again(self.path / "notes.json")
+        return None if notes is None else dict(notes)
+
+    def write_notes(self, notes: dict[str, Any]) -> None:
+        write_json(self.path / "notes.json", notes)
 
     def log_tail(self, characters: int = 20_000) -> str:
         """The end of the worker's output; progress bars that redraw a line keep only their last state."""
@@ -194,7 +224,7 @@ class JobDirectory:
         write_json(self.path / "status.json", status.__dict__)
 
     def append_event(self, event: dict[str, Any]) -> None:
-        append_json_line(self.path / "events.jsonl", event)
+        append_json_line(self.events_path, event)
 
     def append_change(self, change: dict[str, Any]) -> None:
         append_json_line(self.path / "changes.jsonl", change)

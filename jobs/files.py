@@ -40,6 +40,29 @@ def read_json(path: Path) -> Any | None:
         return None
 
 
+_READ: dict[Path, tuple[tuple[int, int, int], Any]] = {}
+KEPT_FILES = 4096
+
+
+def read_json_again(path: Path) -> Any | None:
+    """As `read_json`, for what is asked for again and again: the file is only opened when it was replaced since.
+
+    What is returned is shared; whoever changes it copies it first.
+    """
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    signature = (status.st_mtime_ns, status.st_size, status.st_ino)
+    known = _READ.get(path)
+    if known is None or known[0] != signature:
+        value = read_json(path)
+        if len(_READ) >= KEPT_FILES:
+            _READ.clear()
+        _READ[path] = known = (signature, value)
+    return known[1]
+
+
 def append_json_line(path: Path, value: Any) -> None:
     """Append `value` as one line. A line cut short by a kill is ended first, so that it can't swallow this one."""
     line = (json.dumps(value, ensure_ascii=False, default=str) + "\n").encode()

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from filelock import FileLock
 
 from jobs.directory import JobDirectory, State, Status
 from jobs.errors import BadInput
@@ -33,14 +34,16 @@ def start(workspace: Workspace, kind: str, spec: dict[str, Any], *, title: str, 
 
 def resume(job: JobDirectory) -> None:
     """Go on with a stopped, failed or lost job from what it saved. Raises BadInput when it is not one."""
-    state = job.status().state
-    if not state.resumable:
-        raise BadInput(
-            f"{job.id} can't be resumed.", f"It is {state}.", "Only stopped, failed and lost jobs can be resumed."
-        )
-    end_process_group(job)
-    job.clear_stop()
-    _launch(job)
+    # Two pages may be asked at the same moment: the second then sees that the first has started it.
+    with FileLock(job.path / ".launch.lock"):
+        state = job.status().state
+        if not state.resumable:
+            raise BadInput(
+                f"{job.id} can't be resumed.", f"It is {state}.", "Only stopped, failed and lost jobs can be resumed."
+            )
+        end_process_group(job)
+        job.clear_stop()
+        _launch(job)
 
 
 def stop(job: JobDirectory, *, wait_seconds: float = 0.0) -> State:

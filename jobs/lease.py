@@ -16,11 +16,12 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from jobs.directory import JobDirectory
-from jobs.errors import Stopped
+from jobs.errors import Missing, Stopped
 from jobs.files import read_json, write_json
 from jobs.workspace import cache_folder
 
 POLL_SECONDS = 0.3
+LONGEST_POLL_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,14 @@ class Waiting:
         return f"{self.title} ({self.directory.id}, workspace {Path(self.path).parent.parent})"
 
 
+@dataclass(frozen=True)
+class _Ahead:
+    """Who of those that wait before a job runs first, None when it is its turn; and how many entries are before it."""
+
+    first: Waiting | None
+    place: int
+
+
 class Lease:
     """The right to use one resource, such as `gpu0` or `cpu`."""
 
@@ -53,14 +62,27 @@ class Lease:
 
     def queue(self) -> list[Waiting]:
         """The jobs that wait, first to run first; those whose worker is gone are left out."""
-        entries = [Waiting(**entry) for entry in read_json(self._queue_path) or []]
-        return [entry for entry in entries if entry.directory.alive()]
+        return [entry for entry in self._entries() if entry.directory.alive()]
+
+    def _entries(self) -> list[Waiting]:
+        """All that stands in the queue, also of workers that are gone."""
+        return [Waiting(**entry) for entry in read_json(self._queue_path) or []]
 
     def holder(self) -> Waiting | None:
         """Who has the resource now."""
         written = read_json(self._holder_path)
         holder = Waiting(**written) if written else None
         return holder if holder and holder.directory.alive() else None
+
+    def move(self, path: Path, position: int) -> None:
+        """As `reorder`, for a person. Raises Missing when the job doesn't wait any more."""
+        if str(path) not in [entry.path for entry in self.queue()]:
+            raise Missing(
+                f"{path.name} doesn't wait.",
+                "It has begun, was stopped, or never was queued.",
+                "Nothing has to be done.",
+            )
+        self.reorder(path, max(0, position))
 
     def reorder(self, path: Path, position: int) -> None:
         """Move a waiting job to `position` (0 runs next)."""
@@ -90,20 +112,25 @@ class Lease:
 
     def _wait(self, me: Waiting, job: JobDirectory, on_wait: Callable[[str], None]) -> None:
         said = ""
-        while not (self._is_first(me) and self._try_lock()):
+        while (ahead := self._ahead_of(me)).first or not self._try_lock():
             if job.stop_requested:
                 raise Stopped
-            ahead = [entry for entry in self.queue() if entry.path != me.path]
-            blocker = self.holder() or (ahead[0] if ahead else None)
+            blocker = self.holder() or ahead.first
             message = f"Waiting for {blocker.describe()}" if blocker else "Waiting for the machine to be free"
             if message != said:
                 on_wait(message)
                 said = message
-            time.sleep(POLL_SECONDS)
+            # Whoever stands far back in a long queue has time: hundreds that ask often would starve the one that works.
+            time.sleep(min(LONGEST_POLL_SECONDS, POLL_SECONDS * (1 + ahead.place / 4)))
 
-    def _is_first(self, me: Waiting) -> bool:
-        queue = self.queue()
-        return bool(queue) and queue[0].path == me.path
+    def _ahead_of(self, me: Waiting) -> _Ahead:
+        """Who of those before `me` is alive, the first of them, and how many entries stand before it."""
+        before = []
+        for entry in self._entries():
+            if entry.path == me.path:
+                break
+            before.append(entry)
+        return _Ahead(next((entry for entry in before if entry.directory.alive()), None), len(before))
 
     def _try_lock(self) -> bool:
         try:

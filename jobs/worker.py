@@ -46,7 +46,9 @@ def main(path: Path) -> int:
 
 def _run(directory: JobDirectory) -> int:
     previous = directory.status() if (directory.path / "status.json").exists() else None
-    attempt = previous.attempt + 1 if previous and previous.started else 1
+    # A resumed job that was stopped or killed while it waited has begun all the same.
+    begun = previous is not None and (previous.started is not None or previous.attempt > 1)
+    attempt = previous.attempt + 1 if previous and begun else 1
     status = Status(State.QUEUED, message="Starting", attempt=attempt, pid=os.getpid(), updated=time.time())
     directory.write_status(status)
     header = directory.header

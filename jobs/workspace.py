@@ -82,9 +82,34 @@ class Workspace:
 
     def list_jobs(self, kind: str | None = None) -> list[JobDirectory]:
         """All jobs, or those of one kind, newest first."""
-        if not self.jobs.is_dir():
-            return []
-        paths = sorted((path for path in self.jobs.iterdir() if (path / "spec.json").is_file()), reverse=True)
-        jobs = [JobDirectory(path) for path in paths]
-        jobs.sort(key=lambda job: job.header["created"], reverse=True)
-        return [job for job in jobs if kind is None or job.header["kind"] == kind]
+        return [job for job, its_kind in _list_again(self.jobs) if kind in (None, its_kind)]
+
+
+Listed = list[tuple[JobDirectory, str]]
+_LISTED: dict[Path, tuple[int, Listed]] = {}
+KEPT_LISTS = 100
+CLOCK_SECONDS = 2.0
+
+
+def _list_again(folder: Path) -> Listed:
+    """The jobs in a folder with their kinds, newest first, listed anew only when one came or went.
+
+    Open pages ask for it several times a second. A list is not kept while a job is being made, nor of a folder changed
+    so recently that its time might not tell of another change.
+    """
+    try:
+        changed = folder.stat().st_mtime_ns
+    except FileNotFoundError:
+        return []
+    known = _LISTED.get(folder)
+    if known is not None and known[0] == changed:
+        return known[1]
+    paths = sorted((path for path in folder.iterdir() if path.is_dir()), reverse=True)
+    jobs = [JobDirectory(path) for path in paths if (path / "spec.json").is_file()]
+    jobs.sort(key=lambda job: job.header["created"], reverse=True)
+    listed = [(job, str(job.header["kind"])) for job in jobs]
+    if len(jobs) == len(paths) and time.time() - changed / 1e9 > CLOCK_SECONDS:
+        if len(_LISTED) >= KEPT_LISTS:
+            _LISTED.clear()
+        _LISTED[folder] = (changed, listed)
+    return listed

@@ -103,13 +103,13 @@ def _train(context: JobContext, setup: Setup, plan: Plan, model: Any) -> dict[st
             context.log(_trained_share(trainer.model))
             context.progress(0.0, "Training begins")
             started = time.monotonic()
-            trainer.train_from(checkpoint, spec.saving.early_stopping)
+            trained = trainer.train_from(checkpoint, spec.saving.early_stopping)
             seconds = time.monotonic() - started
         peak = monitor.peak_process_bytes
     if together.agree(context.should_stop()) and trainer.state.global_step < trainer.state.max_steps:
         raise Stopped
     result.save_result(context, trainer, setup.base, setup.spec)
-    if together.is_first():
+    if together.is_first() and trained:
         _record_memory(context, setup, plan, peak)
     figures = result.figures(trainer, seconds, plan, (collator.tokens, collator.computed))
     memory = {"peak_process_gb": round(peak / GB, 2)} if peak else {}

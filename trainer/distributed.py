@@ -18,7 +18,8 @@ Several hosts need the workspace under the same path (a shared disk). On each of
     accelerate launch --num_machines 2 --machine_rank 0 --main_process_ip 10.0.0.1 --main_process_port 29500 \\
         --num_processes 8 -m trainer.distributed SPEC.yaml --workspace DIR
 
-`num_processes` counts those of all hosts. On machines without a GPU add `--cpu` after `launch`.
+`num_processes` counts those of all hosts. Without a GPU, add `--multi_gpu` all the same: accelerate's `--cpu` starts
+several processes only by way of MPI, and what they compute on is found here.
 """
 
 from __future__ import annotations
@@ -103,9 +104,11 @@ def main(arguments: Sequence[str]) -> int:
         return _write_fsdp(asked, workspace)
     _connect()
     path = together.hand_on(_open(asked, workspace) if together.is_first() else None)
-    if path is None:
-        return 2
-    return _lead(JobDirectory(path)) if together.is_first() else _follow(JobDirectory(path))
+    status = 2
+    if path is not None:
+        status = _lead(JobDirectory(path)) if together.is_first() else _follow(JobDirectory(path))
+    _disconnect()
+    return status
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -124,6 +127,14 @@ def _connect() -> None:
     from accelerate import PartialState
 
     PartialState(cpu=not torch.cuda.is_available(), timeout=WAIT)
+
+
+def _disconnect() -> None:
+    """Threads of torch's that still run when Python ends would abort the process."""
+    import torch
+
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 def _open(asked: argparse.Namespace, workspace: Workspace) -> Path | None:
@@ -174,23 +185,27 @@ def _lead(job: JobDirectory) -> int:
     with job.log_path.open("ab") as log:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
-    threading.Thread(target=_watch, args=(job,), daemon=True).start()
+    ended = threading.Event()
+    watcher = threading.Thread(target=_watch, args=(job, ended), daemon=True)
+    watcher.start()
     status = worker.main(job.path)
+    together.begin(None)  # where it ended before it began
+    ended.set()
+    watcher.join()
     said = job.status()
     os.write(terminal, f"{job.id}: {said.state}. {said.error or said.message}\n".encode())
     return 0 if status == 130 else status
 
 
-def _watch(job: JobDirectory) -> None:
+def _watch(job: JobDirectory, ended: threading.Event) -> None:
     """When another process failed, say so in the job's status and end: this one may wait for it for ever."""
-    while together.processes() > 1:
+    while together.processes() > 1 and not ended.wait(LOOK_SECONDS):
         said = _store().check([TROUBLE]) and json.loads(_store().get(TROUBLE))
         if said:
             failed = {"error_kind": said["kind"], "error": said["error"], "hint": said["hint"], "eta_seconds": None}
             job.write_status(replace(job.status(), state=State.FAILED, message=said["message"], **failed))
             print(f"{said['message']} {said['error']}", flush=True)
             os._exit(1)
-        time.sleep(LOOK_SECONDS)
 
 
 def _follow(job: JobDirectory) -> int:
@@ -198,6 +213,8 @@ def _follow(job: JobDirectory) -> int:
     from trainer.job import run
 
     decided = together.hand_on(None)
+    if decided is None:
+        return 0
     rank = int(os.environ.get("RANK", "0"))
     try:
         run(Follower(job, decided["attempt"], decided["resolved"]))

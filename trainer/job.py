@@ -3,6 +3,8 @@ the loss is no number, paused while the disk is full. Each change is recorded an
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from jobs.context import JobContext
@@ -27,8 +29,7 @@ def run(context: JobContext) -> dict[str, Any]:
     setup = set_up(context)
     _cap_memory(setup)
     plan, model = first_plan(context, setup)
-    if together.is_first():
-        together.hand_on({"resolved": context.directory.resolved, "attempt": context.attempt})
+    together.begin({"resolved": context.directory.resolved, "attempt": context.attempt})
     while True:
         if model is None:
             _free_memory()
@@ -46,13 +47,15 @@ def first_plan(context: JobContext, setup: Setup) -> tuple[Plan, Any]:
     spec = setup.spec
     dtype = precision_of(context, setup)
     model = _load(context, setup, dtype, gradient_checkpointing=spec.optimisation.gradient_checkpointing)
+    with _room_for_model(setup):
+        keeps_rows_apart = use_row_attention(model)
     plan = make_plan(
         context,
         spec,
         setup.hardware,
         setup.backend.name,
         setup.parameters,
-        keeps_rows_apart=use_row_attention(model),
+        keeps_rows_apart=keeps_rows_apart,
         count_items=lambda batching: len(items_of(setup, batching, spec.max_length).items),
     )
     changed = with_changes(plan, context.directory.changes)
@@ -60,10 +63,16 @@ def first_plan(context: JobContext, setup: Setup) -> tuple[Plan, Any]:
 
 
 def _load(context: JobContext, setup: Setup, dtype: str, *, gradient_checkpointing: bool) -> Any:
-    """The model. Raises OutOfRoom where it doesn't fit even without a batch: there is nothing smaller to try."""
     context.progress(None, f"Loading {setup.base.name}")
-    try:
+    with _room_for_model(setup):
         return load_for_training(setup, dtype=dtype, gradient_checkpointing=gradient_checkpointing)
+
+
+@contextmanager
+def _room_for_model(setup: Setup) -> Iterator[None]:
+    """Raises OutOfRoom where the model doesn't fit even without a batch: there is nothing smaller to try."""
+    try:
+        yield
     except (MemoryError, RuntimeError, OSError) as error:
         if not memory_was_full(error):
             raise

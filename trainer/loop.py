@@ -39,19 +39,20 @@ class SafeLoop:
     _saving_into: Path | None = None
     _overflows = 0
 
-    def train_from(self, checkpoint: Path | None, patience: int | None) -> None:
-        """Train to the end, from `checkpoint` where there is one. `patience` is that of the early stop.
+    def train_from(self, checkpoint: Path | None, patience: int | None) -> bool:
+        """Train to the end, from `checkpoint` where there is one; False when nothing was left to train.
 
-        A run that was killed after its last step has nothing left to train; transformers would make one step more.
+        `patience` is that of the early stop. After a kill behind the last step transformers would make one step more.
         """
         from transformers import TrainerState
 
         state = TrainerState.load_from_json(str(checkpoint / STATE)) if checkpoint else None
         if checkpoint is None or state is None or not is_over(state, self.args.max_steps, patience):
             self.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)  # type: ignore[attr-defined]
-            return
+            return True
         self._load_from_checkpoint(str(checkpoint))  # type: ignore[attr-defined]
         self.state = state
+        return False
 
     def _get_train_sampler(self, *_: Any, **__: Any) -> EpochSampler:
         return self.sampler

@@ -11,7 +11,7 @@ import psutil
 
 from jobs.context import JobContext
 from trainer import together
-from trainer.checkpoints import best_step
+from trainer.checkpoints import best_step, rises_since_best
 from trainer.collate import Counted
 from trainer.monitor import Collapse, Monitor
 from trainer.rows import HELD_OUT
@@ -152,7 +152,7 @@ def _judge(context: JobContext, state: Any, control: Any, loss: float, patience:
         control.should_save = True
         return
     best = best_step(state)
-    rises = sum(1 for entry in state.log_history if f"eval_{HELD_OUT}_loss" in entry and entry["step"] > (best or 0))
+    rises = rises_since_best(state)
     if rises == RISES_BEFORE_SAID:
         context.log(
             f"The loss on held-out rows no longer falls: {state.best_metric:.3f} at step {best}, {loss:.3f} now. What "

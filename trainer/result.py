@@ -12,7 +12,7 @@ from jobs.files import publish_folder, write_json, write_text
 from models.folder import TOKENIZER_FILES
 from models.reference import ResolvedModel
 from trainer import together
-from trainer.checkpoints import best_step, result_weights
+from trainer.checkpoints import best_step, is_intact, result_weights
 from trainer.plan import Plan
 from trainer.reporting import memory_gb
 from trainer.rows import HELD_OUT
@@ -62,6 +62,9 @@ def _take_best(context: JobContext, state: Any, spec: TrainSpec, folder: Path) -
     if spec.saving.result != "best" or best is None or best == state.global_step:
         return
     checkpoint = context.path / "checkpoints" / f"checkpoint-{best}"
+    if not is_intact(checkpoint):
+        context.log(f"The checkpoint of step {best}, the best, is damaged or gone: the result holds the last weights.")
+        return
     for old in result_weights(folder):
         old.unlink()
     for file in result_weights(checkpoint):

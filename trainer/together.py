@@ -41,6 +41,17 @@ def hand_on(value: Any) -> Any:
     return box[0]
 
 
+_begun = False
+
+
+def begin(decisions: dict[str, Any] | None) -> None:
+    """The first process has decided everything and begins to train; None: it won't. The others wait for this."""
+    global _begun
+    if is_first() and not _begun:
+        hand_on(decisions)
+        _begun = True
+
+
 def agree(decision: bool) -> bool:
     """The first process's decision, in all of them at the same point. All have to call it."""
     return bool(hand_on(decision))

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from datasets_src.store import open_version
-from jobs import launcher
 from jobs.directory import JobDirectory, State
 from jobs.workspace import Workspace
 from models.chat_template import ChatTokenizer
@@ -117,34 +113,3 @@ def test_what_cannot_be_trained_fails_with_a_message_and_a_hint(
     assert words in (status.error or "")
     assert status.hint
     assert "Traceback" not in job.log_tail()
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 3 MB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(folder)], capture_output=True)
-    if mounted.returncode != 0:
-        pytest.skip("mounting a small file system isn't permitted here")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
-
-
-@pytest.mark.slow
-def test_a_disk_that_fills_up_in_training_is_said_and_the_run_goes_on_once_there_is_room(
-    dataset: Workspace, tiny_model: Path, small_disk: Path
-) -> None:
-    shutil.copytree(dataset.datasets, small_disk / "datasets")
-    # A checkpoint holds the tokenizer as well, some 3.5 MB: more than this disk has.
-    spec = {"model": str(tiny_model), "data": "sums", "backend": "peft", **FAST}
-    job = launcher.start(Workspace(small_disk), "train", spec, title="full", resource="cpu")
-    wait_for(job, lambda job: not job.status().state.active)
-    status = job.status()
-    assert (status.state, status.error_kind) == (State.FAILED, "out_of_room"), job.log_tail()
-    assert "disk is full" in (status.error or "") and "Resume" in (status.hint or "")
-    assert [path.name for path in (job.path / "checkpoints").glob("*")] == [], "nothing that looks finished"
-    assert open_version(Workspace(small_disk), "sums").train_rows > 0
-    subprocess.run(["mount", "-o", "remount,size=60m", str(small_disk)], check=True)
-    launcher.resume(job)
-    assert finish(job)["steps"] == 12

@@ -1,199 +1,147 @@
-"""Speed and memory of training on this GPU: both backends, LoRA and QLoRA, on models of common sizes.
+"""Speed and memory of training on this GPU: Hearth's backends against a bare PEFT script, and against the estimate.
 
-    python -m benchmarks.gpu --out benchmarks/results            (several minutes; needs an NVIDIA GPU)
+    python -m benchmarks.gpu --out benchmarks/results                   all of it: hours on a small card
+    python -m benchmarks.gpu --out benchmarks/results --minutes 10      the most important runs that fit this time
+    python -m benchmarks.gpu --out benchmarks/results --resume          go on where an earlier call ended
+    python -m benchmarks.gpu --out /tmp/look --tiny                     tiny shapes, a minute, also without a GPU
 
-Weights are random, in the shapes of well-known models: speed and memory don't depend on their values, and nothing has
-to be downloaded. The tokenizer is the embedded model's. Every figure comes from a real train job; tokens per second is
-the median over the steps after the first five, memory the peak that PyTorch reserved.
+Models have the shapes of well-known ones (1B, 3B, 8B, 14B) with random weights: speed and memory don't depend on their
+values, and nothing has to be downloaded. Three contestants train on the same filled rows with the same batch, length,
+optimiser, adapter and gradient checkpointing, then each with its own best batch, also under caps of 8, 12 and 16 GB.
+Each run is a process of its own, whose memory is read from outside. Results lie under the card's name in --out after
+every run. Nothing else may use the card meanwhile.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import platform
-import random
-import statistics
+import signal
+import sys
 import tempfile
 import time
-from dataclasses import asdict, dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from datasets_src.build import build
-from datasets_src.spec import DatasetSpec
-from jobs import launcher
-from jobs.directory import JobDirectory, State
-from jobs.files import write_json, write_text
-from jobs.workspace import Workspace
-from models.hardware import probe
-from models.reference import resolve
+from benchmarks.gpu_aims import aims
+from benchmarks.gpu_models import PUBLISHED, write_rows
+from benchmarks.gpu_plan import REAL, TINY, Result, Scale, Step, make_plan, next_setting
+from benchmarks.gpu_report import Conditions, conditions_here, markdown, read_results, write_report
+from benchmarks.gpu_runs import Bench, OutOfTime, run
+from jobs.errors import BadInput
+from jobs.lease import Lease
+from models.hardware import GB, Hardware, probe
 
-# hidden size, feed-forward size, layers, attention heads, key-value heads
-SHAPES = {
-    "1B": (2048, 8192, 16, 32, 8),
-    "3B": (3072, 8192, 28, 24, 8),
-    "8B": (4096, 14336, 32, 32, 8),
-}
-SKIPPED_STEPS = 5
+STEPS, TINY_STEPS = 12, 3
+# No run takes that long unless it hangs.
+LONGEST_RUN_SECONDS = 30 * 60.0
 
 
 @dataclass(frozen=True)
-class Setting:
-    """One run: `length` is the tokens of a row, every row is filled."""
+class Time:
+    """`end` of all runs, of time.monotonic."""
 
-    shape: str
-    backend: str
-    adapter: str
-    batch_size: int
-    length: int
+    end: float
 
+    def has_room_for_another(self, results: list[Result]) -> bool:
+        """Whether a run as long as the usual one would be done in time."""
+        durations = sorted(result.seconds for result in results)
+        usual = durations[len(durations) // 2] if durations else 0.0
+        return time.monotonic() + usual < self.end
 
-@dataclass(frozen=True)
-class Result:
-    """What a run showed; figures are None where it failed, and `problem` says why."""
-
-    setting: Setting
-    tokens_per_second: float | None
-    peak_memory_gb: float | None
-    seconds: float
-    final_loss: float | None
-    problem: str = ""
+    @property
+    def until(self) -> float:
+        """When a run that begins now is ended."""
+        return min(self.end, time.monotonic() + LONGEST_RUN_SECONDS)
 
 
-def save_random_model(shape: str, folder: Path) -> None:
-    """A Llama of that shape with random bfloat16 weights and the embedded model's tokenizer."""
-    import shutil
-
-    import torch
-    from transformers import LlamaConfig, LlamaForCausalLM
-
-    hidden, feed_forward, layers, heads, key_values = SHAPES[shape]
-    config = LlamaConfig(
-        vocab_size=49152, hidden_size=hidden, intermediate_size=feed_forward, num_hidden_layers=layers,
-        num_attention_heads=heads, num_key_value_heads=key_values, max_position_embeddings=8192,
-        bos_token_id=1, eos_token_id=2, pad_token_id=2, dtype="bfloat16",
-    )  # fmt: skip
-    torch.set_default_dtype(torch.bfloat16)
-    with torch.device("cuda"):
-        model = LlamaForCausalLM(config)
-    model.save_pretrained(folder)
-    torch.set_default_dtype(torch.float32)
-    del model
-    torch.cuda.empty_cache()
-    embedded = resolve("embedded").folder
-    for name in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja"):
-        shutil.copy2(embedded / name, folder / name)
-
-
-def write_dataset(workspace: Workspace, rows: int, words: int) -> None:
-    """A dataset `filled` whose rows are longer than any setting's length, so that every batch is full."""
-    generator = random.Random(0)
-    source = workspace.root / "filled.jsonl"
-    lines = []
-    for number in range(rows):
-        answer = " ".join(generator.choice("abcdefghijklmnopqrstuvwxyz") for _ in range(words))
-        messages = [{"role": "user", "content": f"Row {number}"}, {"role": "assistant", "content": answer}]
-        lines.append(json.dumps({"messages": messages}) + "\n")
-    write_text(source, "".join(lines))
-    build(DatasetSpec.parse({"name": "filled", "sources": [{"path": str(source)}], "eval_fraction": 0.05}), workspace)
-
-
-def measure(setting: Setting, model: Path, workspace: Workspace, steps: int) -> Result:
-    """Run one train job and read its figures."""
-    spec = {
-        "model": str(model), "data": "filled", "backend": setting.backend, "max_length": setting.length,
-        "method": {"adapter": setting.adapter},
-        "optimisation": {"batch_size": setting.batch_size, "max_steps": steps, "gradient_checkpointing": True},
-        "saving": {"evaluate_rows": 0, "checkpoint_every": 1000},
-    }  # fmt: skip
-    started = time.monotonic()
-    job = launcher.start(workspace, "train", spec, title=str(setting), resource=probe().resource)
-    while job.status().state.active:
-        time.sleep(0.2)
-    seconds = round(time.monotonic() - started, 1)
-    status = job.status()
-    if status.state is not State.SUCCEEDED or job.manifest is None:
-        return Result(setting, None, None, seconds, None, f"{status.error or status.message}")
-    figures = job.manifest["figures"]
-    return Result(setting, round(_speed(job)), figures["gpu_memory_gb"], seconds, round(figures["final_loss"], 3))
-
-
-def _speed(job: JobDirectory) -> float:
-    speeds = [event["tokens_per_second"] for event in job.metrics() if "tokens_per_second" in event]
-    return float(statistics.median(speeds[SKIPPED_STEPS:]))
-
-
-def table(results: list[Result]) -> str:
-    """The results as a Markdown table, with each Unsloth run's ratio to plain PEFT."""
-    lines = [
-        "| model | method | batch × tokens | backend | tokens/s | peak memory | against PEFT |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for result in results:
-        setting = result.setting
-        plain = next((other for other in results if other.setting == _plain(setting)), None)
-        speed = f"{result.tokens_per_second:,}" if result.tokens_per_second else result.problem.splitlines()[0][:60]
-        memory = f"{result.peak_memory_gb:.1f} GB" if result.peak_memory_gb else ""
-        lines.append(
-            f"| {setting.shape} | {setting.adapter} | {setting.batch_size} × {setting.length} | {setting.backend} "
-            f"| {speed} | {memory} | {_ratio(result, plain)} |"
-        )
-    return "\n".join(lines) + "\n"
-
-
-def _plain(setting: Setting) -> Setting:
-    return Setting(**{**asdict(setting), "backend": "peft"})
-
-
-def _ratio(result: Result, plain: Result | None) -> str:
-    if plain is None or plain is result or not (result.tokens_per_second and plain.tokens_per_second):
-        return ""
-    memory = (result.peak_memory_gb or 0) / (plain.peak_memory_gb or 1)
-    return f"{result.tokens_per_second / plain.tokens_per_second:.2f} × speed, {memory:.2f} × memory"
+def parse() -> argparse.ArgumentParser:
+    """The command line's options."""
+    parser = argparse.ArgumentParser(prog="benchmarks.gpu", description="Speed and memory of training on this GPU.")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the results")
+    parser.add_argument("--resume", action="store_true", help="go on with the results that are there")
+    parser.add_argument("--minutes", type=float, help="end after this time; the most important runs come first")
+    parser.add_argument("--models", default=",".join(PUBLISHED), help="only these of 1B,3B,8B,14B")
+    parser.add_argument("--steps", type=int, help=f"of each run (default {STEPS})")
+    parser.add_argument("--four-bit", action="store_true", help="write QLoRA's models in 4 bit: quicker, less disk")
+    parser.add_argument("--work", type=Path, help="folder for models, kept (default: a temporary one)")
+    parser.add_argument("--tiny", action="store_true", help="tiny shapes, to see that everything runs")
+    return parser
 
 
 def main() -> None:
     """The command line: see the top of this file."""
-    parser = argparse.ArgumentParser(description="Speed and memory of training on this GPU.")
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--shapes", default="1B,8B")
-    parser.add_argument("--steps", type=int, default=25)
-    parser.add_argument("--length", type=int, default=1024)
-    parser.add_argument("--batch-size", type=int, default=4)
+    started = time.monotonic()
+    parser = parse()
     chosen = parser.parse_args()
     hardware = probe()
-    if not hardware.gpus:
-        parser.exit(2, "This machine has no NVIDIA GPU, which is what this benchmark measures.\n")
-    results: list[Result] = []
-    with tempfile.TemporaryDirectory() as folder:
-        workspace = Workspace(Path(folder) / "workspace")
-        write_dataset(workspace, rows=chosen.steps * chosen.batch_size * 2, words=chosen.length + 200)
-        for shape in chosen.shapes.split(","):
-            model = Path(folder) / shape
-            save_random_model(shape, model)
-            for adapter in ("lora", "qlora"):
-                for backend in ("peft", "unsloth"):
-                    setting = Setting(shape, backend, adapter, chosen.batch_size, chosen.length)
-                    results.append(measure(setting, model, workspace, chosen.steps))
-                    print(results[-1], flush=True)
-                    _write(chosen.out, hardware.gpus[0].name, hardware.gpus[0].driver, results)
-    print(table(results))
+    if not hardware.gpus and not chosen.tiny:
+        parser.exit(2, "This machine has no NVIDIA GPU, which is what this benchmark measures. --tiny runs anywhere.\n")
+    if hardware.gpus and (holder := Lease(hardware.resource).holder()) is not None:
+        parser.exit(2, f"The card is in use by {holder.describe()}: nothing can be measured beside it.\n")
+    # Ended from outside, it ends its run too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    steps = chosen.steps or (TINY_STEPS if chosen.tiny else STEPS)
+    conditions = conditions_here(hardware, tiny=chosen.tiny, steps=steps, four_bit=chosen.four_bit)
+    scale = TINY if chosen.tiny else REAL
+    try:
+        results = read_results(chosen.out, conditions) if chosen.resume else []
+    except BadInput as error:
+        parser.exit(2, f"{error}\n")
+    plan = plan_for(scale, hardware, chosen.models.split(","))
+    end = Time(started + 60 * chosen.minutes if chosen.minutes else float("inf"))
+    with ExitStack() as stack:
+        work = chosen.work or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hearth-gpu-")))
+        bench = Bench(work.resolve(), steps, chosen.four_bit)
+        results = measure(plan, results, bench, scale, conditions, end, chosen.out)
+    print(markdown(conditions, results, aims(results, scale, on_card=conditions.counts), scale))
 
 
-def _write(out: Path, card: str, driver: str, results: list[Result]) -> None:
-    """Everything so far, so that an interrupted run leaves what it had."""
-    import torch
+def plan_for(scale: Scale, hardware: Hardware, models: list[str]) -> list[Step]:
+    """The plan for this machine, of these models; a tiny one is taken whole."""
+    card_gb = hardware.gpus[0].memory_total / GB if hardware.gpus else None
+    plan = make_plan(scale, card_gb)
+    return plan if scale is TINY else [step for step in plan if step.setting.model in models]
 
-    name = card.lower().replace(" ", "-")
-    known: dict[str, Any] = {
-        "card": card, "driver": driver, "python": platform.python_version(), "torch": torch.__version__,
-        "measured": time.strftime("%Y-%m-%d"), "results": [asdict(result) for result in results],
-    }  # fmt: skip
-    write_json(out / f"{name}.json", known)
-    write_text(
-        out / f"{name}.md", f"Measured on {card}, {known['measured']}, torch {torch.__version__}.\n\n{table(results)}"
-    )
+
+def measure(
+    plan: list[Step],
+    results: list[Result],
+    bench: Bench,
+    scale: Scale,
+    conditions: Conditions,
+    end: Time,
+    out: Path,
+) -> list[Result]:
+    """Run what is left of the plan until the time is over; write the report after every run."""
+    results = list(results)
+    if not bench.workspace.datasets.exists():
+        write_rows(bench.workspace, 2 * scale.largest_batch, scale.longest)
+    while True:
+        setting = next_setting(plan, {result.setting: result for result in results}, scale.largest_batch)
+        if setting is None:
+            return results
+        if not end.has_room_for_another(results):
+            print("The time is over; --resume goes on.", file=sys.stderr)
+            return results
+        print(setting.describe(), file=sys.stderr, flush=True)
+        try:
+            result = run(bench, setting, end.until)
+        except OutOfTime:
+            if end.until >= end.end:
+                print("The time is over; --resume goes on.", file=sys.stderr)
+                return results
+            result = Result(setting, LONGEST_RUN_SECONDS, problem="it did not end")
+        results.append(result)
+        write_report(out, conditions, results, scale)
+        print(f"  {said(result)} ({result.seconds:.0f} s)", file=sys.stderr, flush=True)
+
+
+def said(result: Result) -> str:
+    """A result in a few words."""
+    if not result.did_fit:
+        return result.problem
+    return f"{result.tokens_per_second:,.0f} tokens/s, {(result.peak or 0) / GB:.2f} GB"
 
 
 if __name__ == "__main__":

@@ -127,6 +127,10 @@ def _connect() -> None:
     from accelerate import PartialState
 
     PartialState(cpu=not torch.cuda.is_available(), timeout=WAIT)
+    # accelerate numbers the CPU by process ("cpu:0"), which torch doesn't take as a place to load a checkpoint to.
+    torch.serialization.register_package(
+        100, lambda _storage: None, lambda storage, place: storage if place.startswith("cpu:") else None
+    )
 
 
 def _disconnect() -> None:

@@ -7,6 +7,7 @@ can't part.
 from __future__ import annotations
 
 import inspect
+import re
 import textwrap
 from collections.abc import Callable
 from typing import Any
@@ -35,7 +36,8 @@ def text_of(script: Script) -> str:
 
 def source(*things: Callable[..., Any]) -> str:
     """Hearth's own source of functions and classes; what they import in themselves is imported at the top."""
-    return "\n\n".join(inspect.getsource(thing).replace("    import torch\n\n", "") for thing in things)
+    own_imports = re.compile(r"^ +import torch\n\n", re.MULTILINE)
+    return "\n\n".join(own_imports.sub("", inspect.getsource(thing)) for thing in things)
 
 
 def _imports(script: Script) -> str:

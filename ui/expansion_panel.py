@@ -15,9 +15,9 @@ from datasets_src.expansion import Expansion, ExpansionSpec, Refusal, expand
 from jobs.errors import BadInput
 from jobs.files import write_text
 from jobs.workspace import Workspace
+from ui.components import typing
 from ui.dataset_draft import TAB
 from ui.drafts import read_draft, save_draft
-from ui.form import typing
 from ui.page import Page, Settings
 from ui.spec_list import Item
 from ui.words import count

@@ -17,6 +17,7 @@ from jobs.spec import Depth, Spec
 
 Shape = Literal["flag", "choice", "choices", "whole", "number", "text", "words", "pairs", "rows"]
 Raw = dict[str, Any]
+_NOTHING = object()
 
 
 @dataclass(frozen=True)
@@ -146,7 +147,9 @@ def to_raw(field: FormField, value: Any) -> Any:
         case "words":
             return value if isinstance(value, str) else ", ".join(value or [])
         case "text":
-            return "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+            return "" if value is None else _short(value) if isinstance(value, float) else str(value)
+        case "choice":
+            return "" if value is None and field.optional else value
         case _:
             return value
 
@@ -169,8 +172,21 @@ def from_raw(field: FormField, raw: Any) -> Any:
             return _number(raw) if raw.strip() else None
         case "choices":
             return list(raw or [])
+        case "choice":
+            return None if raw == "" and field.optional else raw
         case _:
             return raw
+
+
+def means_the_same(field: FormField, first: Any, second: Any) -> bool:
+    """Whether two raw values say the same, such as `2e-4` and `0.0002`, or an empty table with and without a line."""
+    return first == second or bool(from_raw(field, first) == from_raw(field, second))
+
+
+def _short(number: float) -> str:
+    """A number as short as it can be said exactly."""
+    text = f"{number:g}"
+    return text if float(text) == number else repr(number)
 
 
 def _row(field: FormField, row: list[Any]) -> Raw:
@@ -202,6 +218,12 @@ def _number(text: str) -> Any:
 def raw_of_values(fields: list[FormField], values: Raw) -> Raw:
     """Nested values, such as a YAML file's, as raw values by dotted path; defaults where they say nothing."""
     return {field.path: to_raw(field, _at(values, field.path, field.default)) for field in fields}
+
+
+def raw_given(fields: list[FormField], values: Raw) -> Raw:
+    """The raw values of those options alone that nested `values` name."""
+    found = {field.path: (field, _at(values, field.path, _NOTHING)) for field in fields}
+    return {path: to_raw(field, value) for path, (field, value) in found.items() if value is not _NOTHING}
 
 
 def raw_of_spec(fields: list[FormField], spec: Spec) -> Raw:

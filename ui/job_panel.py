@@ -26,7 +26,10 @@ Result = Callable[[Workspace, JobDirectory, Status], Sequence[Any]]
 
 @dataclass
 class JobPanel:
-    """The components of a panel. `choice` holds the id of the job that is shown; `key` names it in the tab's draft."""
+    """The components of a panel. `choice` holds the id of the job that is shown; `key` names it in the tab's draft.
+
+    `cursor` changes with the job's state, `moment` also with what it does right now.
+    """
 
     kind: str
     tab: str
@@ -34,6 +37,7 @@ class JobPanel:
     nothing: str
     choice: Any
     cursor: Any
+    moment: Any
     view: Any
     stop: Any
     resume: Any
@@ -43,7 +47,7 @@ class JobPanel:
 
     @property
     def outputs(self) -> list[Any]:
-        return [self.choice, self.cursor, self.view, self.stop, self.resume, self.log, self.files]
+        return [self.choice, self.cursor, self.moment, self.view, self.stop, self.resume, self.log, self.files]
 
     def shown_job(self, workspace: Workspace) -> JobDirectory | None:
         """The job chosen last, else the newest of this kind."""
@@ -55,37 +59,48 @@ class JobPanel:
         save_draft(workspace, self.tab, **{self.key: job_id})
 
     def show(self, workspace: Workspace, cursor: str = "") -> list[Any]:
-        """Values of `outputs`; all skipped when nothing changed since `cursor`."""
-        jobs = workspace.list_jobs(self.kind)[:LISTED_JOBS]
+        """Values of `outputs`; all skipped when nothing changed since `cursor` but what the job does right now."""
+        jobs = workspace.list_jobs(self.kind)
         job = self.shown_job(workspace)
-        status = launcher.observe(job) if job else None
-        now = _cursor(jobs, job, status)
+        now = _cursor(jobs, job, job.status() if job else None)
         if now == cursor:
             return [SKIP for _ in self.outputs]
+        status = launcher.observe(job) if job else None
         if job is None or status is None:
-            hidden = gr.Button(visible=False)
-            nothing = gr.HTML(empty(self.nothing))
-            return [gr.Dropdown(choices=[], visible=False), now, nothing, hidden, hidden, "", ""]
-        choices = [(job_label(each), each.id) for each in jobs]
+            hidden = gr.update(visible=False)
+            return [gr.update(choices=[], visible=False), now, "", empty(self.nothing), hidden, hidden, "", ""]
+        choices = [(job_label(each), each.id) for each in jobs[:LISTED_JOBS]]
         return [
-            gr.Dropdown(choices=choices, value=job.id, visible=len(jobs) > 1),
+            gr.update(choices=choices, value=job.id, visible=len(jobs) > 1),
             now,
+            _moment(job, status),
             job_html(job, status),
             _stop_button(job, status),
-            gr.Button(visible=status.state.resumable),
+            gr.update(visible=status.state.resumable),
             without_visitors(job.log_tail(LOG_CHARACTERS)),
             file_links(job, artifacts(job)),
         ]
+
+    def show_moment(self, workspace: Workspace, cursor: str = "", moment: str = "") -> list[Any]:
+        """Values of `moment`, `view` and `log` while the job's state stays as `cursor` says."""
+        job = self.shown_job(workspace)
+        if job is None:
+            return [SKIP, SKIP, SKIP]
+        status = job.status()
+        now = _moment(job, status)
+        if now == moment or _cursor(workspace.list_jobs(self.kind), job, status) != cursor:
+            return [SKIP, SKIP, SKIP]
+        return [now, job_html(job, status), without_visitors(job.log_tail(LOG_CHARACTERS))]
 
     def says(self, words: str) -> list[Any]:
         """The panel's outputs while something is made ready for a job that isn't there yet."""
         return [gr.HTML(empty(words)) if output is self.view else SKIP for output in self.outputs]
 
 
-def _stop_button(job: JobDirectory, status: Status) -> gr.Button:
+def _stop_button(job: JobDirectory, status: Status) -> Any:
     stopping = job.stop_requested
     words = "Stopping: it saves first" if stopping else "Stop"
-    return gr.Button(words, visible=status.state.active, interactive=not stopping)
+    return gr.update(value=words, visible=status.state.active, interactive=not stopping)
 
 
 def lay_out(tab: str, kind: str, nothing: str, *, name: str = "", details: bool = True) -> JobPanel:
@@ -101,9 +116,9 @@ def lay_out(tab: str, kind: str, nothing: str, *, name: str = "", details: bool 
         with gr.Row(elem_classes="hearth-buttons"):
             stop = gr.Button("Stop", size="sm", variant="secondary", visible=False)
             resume = gr.Button("Resume", size="sm", variant="secondary", visible=False)
-    cursor = gr.Textbox(visible=False)
+    cursor, moment = gr.Textbox(visible=False), gr.Textbox(visible=False)
     key = f"shown_{name}" if name else "shown"
-    panel = JobPanel(kind, tab, key, nothing, choice, cursor, view, stop, resume, None, None, error)
+    panel = JobPanel(kind, tab, key, nothing, choice, cursor, moment, view, stop, resume, None, None, error)
     if details:
         lay_out_details(panel)
     return panel
@@ -118,7 +133,9 @@ def lay_out_details(panel: JobPanel) -> None:
 
 
 def wire(page: Page, panel: JobPanel, result: Result, outputs: Sequence[Any]) -> None:
-    """Keep the panel up to date, and with it `outputs`: what `result` makes of the job whenever it changed."""
+    """Keep the panel up to date, and with it `outputs`: what `result` makes of the job whenever its state changed, or
+    what it decided, changed on the way or wrote into its folder.
+    """
 
     def poll(workspace: Workspace, cursor: str) -> list[Any]:
         shown = panel.show(workspace, cursor or "")
@@ -147,6 +164,7 @@ def wire(page: Page, panel: JobPanel, result: Result, outputs: Sequence[Any]) ->
 
     everything = [*panel.outputs, *outputs]
     page.poll(panel.tab, poll, [panel.cursor], everything)
+    page.poll(panel.tab, panel.show_moment, [panel.cursor, panel.moment], [panel.moment, panel.view, panel.log])
     page.load(lambda workspace: poll(workspace, ""), everything)
     page.on(panel.choice.input, choose, [panel.choice], everything, panel.error)
     page.on(panel.stop.click, stop, [], everything, panel.error)
@@ -163,10 +181,15 @@ def start(panel: JobPanel, workspace: Workspace, spec: dict[str, Any], title: st
 
 
 def _cursor(jobs: list[JobDirectory], job: JobDirectory | None, status: Status | None) -> str:
-    """Changes whenever something that is shown changes; cheap to make."""
+    """Changes whenever the jobs there are, or the shown one's state, files or decisions change; cheap to make."""
     if job is None or status is None:
         return "nothing"
+    active = [each.id for each in jobs[:LISTED_JOBS] if each.id != job.id and each.status().state.active]
+    shown = (job.id, status.state, status.attempt, status.error, job.stop_requested, job.results_stamp, len(jobs))
+    return "|".join(str(part) for part in (*shown, *active))
+
+
+def _moment(job: JobDirectory, status: Status) -> str:
+    """Changes whenever the job says anything: progress, message, log."""
     log = job.log_path.stat().st_size if job.log_path.exists() else 0
-    active = [each.id for each in jobs if each.id != job.id and each.status().state.active]
-    shown = (job.id, status.state, status.updated, status.message, job.stop_requested, log, len(jobs), *active)
-    return "|".join(str(part) for part in shown)
+    return f"{job.id}|{status.state}|{status.updated}|{status.message}|{log}"

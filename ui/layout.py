@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from jobs.workspace import Workspace
-from ui import datasets_tab, evaluation_tab, export_tab, machine, training_tab
+from ui import datasets_tab, evaluation_tab, export_tab, machine, queue_panel, training_tab
 from ui.drafts import read_draft, save_draft
 from ui.page import SKIP, Page, Settings
 
@@ -25,6 +25,7 @@ def build_page(settings: Settings) -> gr.Blocks:
         tabs = gr.Tabs(selected="datasets", overflow_behavior="wrap", render=False)
         page = Page(settings, tabs, opened)
         machine.lay_out(page)
+        queue_panel.lay_out(page)
         fault = gr.HTML(visible=False)
         tabs.render()
         with tabs:

@@ -16,10 +16,11 @@ from datasets_src.store import list_versions
 from jobs.errors import BadInput
 from jobs.workspace import Workspace
 from ui import picks
+from ui.components import component
 from ui.dataset_draft import OWN, TAB, change_source
 from ui.demo import LARGEST_UPLOAD
 from ui.fields import form_fields, to_raw, values_of_raw
-from ui.form import Beside, component
+from ui.form import Beside
 from ui.page import Page
 from ui.paths import keep_upload
 from ui.spec_list import Item, SpecList

@@ -15,8 +15,18 @@ from jobs.workspace import Workspace
 from ui.errors import explain
 
 VISITOR_COOKIE = "hearth_visitor"
-POLL_SECONDS = 1.0
+POLL_SECONDS = 2.0
 SKIP = gr.skip()
+# Presses the hidden buttons of the parts that are due.
+FETCH_DUE = """(due) => {
+  for (const part of due.split(' ')) if (part) document.getElementById('due-' + part)?.click();
+  return [];
+}"""
+
+
+QUIETLY: dict[str, Any] = {
+    "queue": False, "show_progress": "hidden", "trigger_mode": "once", "api_visibility": "private",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -136,25 +146,38 @@ class Page:
         self.loaders.append(Polled("", handler, [], list(outputs)))
 
     def wire(self, blocks: gr.Blocks, fault: gr.HTML) -> None:
-        """Connect what was collected: one request fills the page, one a second keeps it up to date.
+        """Connect what was collected: one request fills the page, then the timer keeps it up to date.
 
-        What `openings` hold opens a tab, which is brought up to date at once.
+        To Gradio an output that is skipped costs as much as one that changes: it makes the component anew. So the timer
+        only asks which parts are due, and the page then fetches these alone. What `openings` hold opens a tab, which is
+        brought up to date at once.
         """
         self._wire_together(blocks.load, self.loaders, fault)
-        timer = gr.Timer(POLL_SECONDS)
+        for place, part in enumerate(self.polled):
+            fetch = gr.Button(visible="hidden", elem_id=f"due-{place}")
+            self._wire_together(fetch.click, [part], fault)
+        due, timer = gr.Textbox(visible=False), gr.Timer(POLL_SECONDS)
+        inputs = [self.opened, *(value for part in self.polled for value in part.inputs)]
         for trigger in (timer.tick, *(opening.then for opening in self.openings)):
-            self._wire_together(trigger, self.polled, fault)
+            asked = trigger(self._which_are_due, inputs, [due], **QUIETLY)
+            asked.then(None, [due], None, js=FETCH_DUE, **QUIETLY)
+
+    def _which_are_due(self, request: gr.Request, opened: str, *values: Any) -> str:
+        """The places in `polled` of what is to be shown anew, in a line."""
+        workspace, due, given = self.workspace(request), [], iter(values)
+        for place, part in enumerate(self.polled):
+            own = [next(given) for _ in part.inputs]
+            if part.tab in ("", opened) and _is_due(part, workspace, own):
+                due.append(str(place))
+        return " ".join(due)
 
     def _wire_together(self, trigger: Any, parts: list[Polled], fault: gr.HTML) -> None:
-        def call(request: gr.Request, opened: str, *values: Any) -> list[Any]:
+        def call(request: gr.Request, *values: Any) -> list[Any]:
             given, fault_shown = iter(values), SKIP
             shown: list[Any] = []
             workspace = self.workspace(request)
             for part in parts:
                 own = [next(given) for _ in part.inputs]
-                if part.tab not in ("", opened):
-                    shown += [SKIP for _ in part.outputs]
-                    continue
                 try:
                     shown += part.handler(workspace, *own)
                 except Exception as problem:  # noqa: BLE001 - the boundary: everything is shown, in words
@@ -162,15 +185,18 @@ class Page:
                     fault_shown = gr.HTML(explain(problem), visible=True)
             return [*shown, fault_shown]
 
-        trigger(
-            call,
-            [self.opened, *(value for part in parts for value in part.inputs)],
-            [*(output for part in parts for output in part.outputs), fault],
-            queue=False,
-            show_progress="hidden",
-            trigger_mode="once",
-            api_visibility="private",
-        )
+        inputs = [value for part in parts for value in part.inputs]
+        outputs = [output for part in parts for output in part.outputs]
+        # Gradio marks the progress of a call on every output it has, one by one, unless it is told where.
+        trigger(call, inputs, [*outputs, fault], show_progress_on=fault, **QUIETLY)
+
+
+def _is_due(part: Polled, workspace: Workspace, inputs: list[Any]) -> bool:
+    """Whether the part shows anything else than what it shows now. What goes wrong is shown when it is fetched."""
+    try:
+        return any(value is not SKIP for value in part.handler(workspace, *inputs))
+    except Exception:  # noqa: BLE001 - the same is raised, and explained, when the part is fetched
+        return True
 
 
 class VisitorCookie:

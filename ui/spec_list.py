@@ -14,9 +14,10 @@ import gradio as gr
 from jobs.spec import Spec
 from jobs.workspace import Workspace
 from ui.clicks import Click, acting_html, button, on_click
+from ui.components import component, typing
 from ui.drafts import read_draft, save_draft
 from ui.fields import FormField, form_fields, raw_of_values, values_of_raw
-from ui.form import NOTHING_BESIDE, Beside, component, typing
+from ui.form import NOTHING_BESIDE, Beside
 from ui.page import SKIP, Page
 
 Item = dict[str, Any]

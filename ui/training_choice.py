@@ -12,7 +12,8 @@ from ui.drafts import read_draft
 from ui.mask_view import Sight
 from ui.page import Settings
 from ui.paths import check_model
-from ui.training_tab import defaults
+from ui.preset_panel import preset_layer
+from ui.training_form import defaults
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def training_choice(workspace: Workspace, report: dict[str, Any] | None = None) 
 def stamp(workspace: Workspace) -> str:
     """Changes whenever a form names another model or length; cheap to make."""
     forms = [read_draft(workspace, tab).get("form", {}) for tab in ("datasets", "training")]
-    return repr([(form.get("model"), form.get("max_length")) for form in forms])
+    return repr([(form.get("model"), form.get("max_length"), form.get("preset")) for form in forms])
 
 
 def _length(value: Any) -> int | None:
@@ -56,5 +57,7 @@ def _length(value: Any) -> int | None:
 def _training(workspace: Workspace) -> dict[str, Any]:
     """The Training tab's model and length: entered, or what stands there before."""
     model, length = (TrainSpec.model_fields[name].default for name in ("model", "max_length"))
-    entered = {**defaults(workspace), **read_draft(workspace, "training").get("form", {})}
+    form = read_draft(workspace, "training").get("form", {})
+    preset = preset_layer(form)
+    entered = {**defaults(workspace), **(preset.values if preset else {}), **form}
     return {"model": entered.get("model") or model, "max_length": _length(entered.get("max_length")) or length}

@@ -1,102 +1,90 @@
-"""The Training tab: what to train on what, live charts while it runs, and what was decided on the way."""
+"""The Training tab: what to train on what, live charts while it runs, earlier runs, and sweeps."""
 
 from __future__ import annotations
 
 from html import escape
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-import recipes.snake
 from jobs.directory import JobDirectory, State, Status
-from jobs.errors import Missing
-from jobs.spec import read_yaml
 from jobs.workspace import Workspace
-from models.reference import require_usable
-from trainer.spec import TrainSpec
-from ui import demo, job_panel
-from ui import form as forms
-from ui.charts import chart_updates, lay_out_charts
-from ui.choices import dataset_of, dataset_options, is_snake, trained_options
-from ui.fields import FormField
-from ui.page import Page
-from ui.paths import check_model
-from ui.picks import Pick, forget
+from ui import charts, job_panel, runs_panel, sweep_panel, training_form
+from ui.choices import trained_options
+from ui.drafts import read_draft, save_draft
+from ui.form import Form
+from ui.page import SKIP, Page
+from ui.picks import forget
+from ui.training_form import TAB, runs_taken, spec_to_start, take_run
 
-TAB = "training"
-SNAKE_SPEC = Path(recipes.snake.__file__).with_name("train.yaml")
+NOTHING = "No training yet. Build a dataset first, then press “Train”."
 
 
 def lay_out(page: Page, go_on: Any) -> None:
     """Draw the tab and wire it. `go_on`: the button that leads to the next tab."""
+    with gr.Tabs(elem_id="training-parts", overflow_behavior="wrap") as parts:
+        with gr.Tab("Train", id="train") as train:
+            form = _lay_out_training(page, go_on)
+        with gr.Tab("Runs", id="runs") as runs:
+            runs_panel.lay_out(page, TAB, lambda workspace, spec: take_run(form, workspace, spec))
+        with gr.Tab("Sweep", id="sweep") as sweep:
+            sweep_panel.lay_out(page, training_form.defaults)
+    _wire_parts(page, parts, {"train": train, "runs": runs, "sweep": sweep})
+
+
+def _wire_parts(page: Page, parts: Any, tabs: dict[str, Any]) -> None:
+    """Open the part that was open last, and the form as soon as an earlier run was taken into it."""
+    taken, fault = gr.Textbox(visible=False), gr.HTML(visible=False)
+
+    def load(workspace: Workspace) -> list[Any]:
+        return [gr.Tabs(selected=read_draft(workspace, TAB).get("part", "train")), runs_taken(workspace)]
+
+    def show_taken(workspace: Workspace, known: str) -> list[Any]:
+        now = runs_taken(workspace)
+        return [SKIP, SKIP] if now == known else [gr.Tabs(selected="train"), now]
+
+    def opener(name: str) -> Any:
+        def open_part(workspace: Workspace, known: str) -> list[Any]:
+            if known:  # while the page is drawn, the browser selects the first by itself
+                save_draft(workspace, TAB, part=name)
+            return []
+
+        return open_part
+
+    page.load(load, [parts, taken])
+    page.poll(TAB, show_taken, [taken], [parts, taken])
+    for name, tab in tabs.items():
+        page.on(tab.select, opener(name), [taken], [], fault, quiet=True)
+
+
+def _lay_out_training(page: Page, go_on: Any) -> Form:
+    """The form, and beside it the run with its charts."""
     with gr.Row(equal_height=False):
         with gr.Column(scale=5, min_width=320):
-            form = forms.lay_out(
-                TrainSpec,
-                TAB,
-                "python cli.py train spec.yaml",
-                replace={"model": model_choice},
-                picked={"data": dataset_options},
-                base=defaults,
-            )
-            error = gr.HTML(visible=False)
-            train = gr.Button("Train", variant="primary", elem_id="train")
-            forms.lay_out_yaml(page, form, error)
+            begin = training_form.lay_out(page)
         with gr.Column(scale=6, min_width=320):
-            panel = job_panel.lay_out(TAB, "train", "No training yet. Build a dataset first, then press “Train”.")
+            panel = job_panel.lay_out(TAB, "train", NOTHING)
             go_on.render()
-            charts = lay_out_charts()
+            drawn = charts.lay_out()
             with gr.Accordion("What was decided", open=False):
                 decided = gr.HTML("")
 
     def start(workspace: Workspace, *values: Any) -> list[Any]:
-        require_dataset(workspace)
-        spec = form.parse(workspace, values)
-        assert isinstance(spec, TrainSpec)
-        check_model(page.settings, workspace, spec.model)
-        require_usable(spec.model, workspace)
-        demo.check_small(page.settings, "At most steps", spec.optimisation.max_steps, demo.MOST_STEPS)
+        spec = spec_to_start(page.settings, workspace, begin.form, values)
         for tab in ("evaluation", "export"):
             forget(workspace, tab, "job")
         return job_panel.start(panel, workspace, spec.model_dump(mode="json"), spec.title)
 
-    forms.fill(page, form, "data", error)
-    page.on(train.click, start, form.inputs, panel.outputs, error)
-    job_panel.wire(page, panel, result, [*charts, decided, go_on])
-
-
-def model_choice(option: FormField) -> Any:
-    """A field that offers the embedded model and takes any other."""
-    return gr.Dropdown(
-        [("embedded (SmolLM2-135M)", "embedded")],
-        value=option.default,
-        label=option.label,
-        info=option.help,
-        allow_custom_value=True,
-        min_width=220,
-    )
-
-
-def defaults(workspace: Workspace) -> dict[str, Any]:
-    """What the form shows before anything is entered: for Snake the recipe's, which suits a machine without a GPU."""
-    data = Pick(TAB, "data", dataset_options, None, None).value(workspace)
-    if is_snake(dataset_of(workspace, data)):
-        values = dict(read_yaml(SNAKE_SPEC))
-        return {key: value for key, value in values.items() if key != "data"}
-    return {}
-
-
-def require_dataset(workspace: Workspace) -> None:
-    """Raises Missing when there is nothing to train on."""
-    if not dataset_options(workspace):
-        raise Missing("There is no dataset yet.", "A model is trained on one.", "Build one on the Datasets tab.")
+    page.on(begin.train.click, start, begin.form.inputs, panel.outputs, begin.error)
+    job_panel.wire(page, panel, result, [*drawn.outputs, decided, go_on])
+    charts.wire(page, panel, drawn)
+    return begin.form
 
 
 def result(workspace: Workspace, job: JobDirectory, status: Status) -> list[Any]:
     """Charts, what was decided, and whether going on makes sense."""
     done = status.state is State.SUCCEEDED and any(known == job.id for _, known in trained_options(workspace)[:1])
-    return [*chart_updates(job.metrics()), decided_html(job), gr.Button(visible=done)]
+    return [*charts.updates(job), decided_html(job), gr.Button(visible=done)]
 
 
 def decided_html(job: JobDirectory) -> str:

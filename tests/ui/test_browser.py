@@ -85,10 +85,10 @@ def test_clicking_through_the_tabs_leads_from_rows_to_a_gguf(page: Any, tiny_mod
     start_training(page, tiny_model)
     job_in(page, "training", "succeeded")
     assert points_of_chart(page) > 1
-    # Both lines, without opening the page again: the held-out loss comes steps after the chart was first drawn.
+    # All lines, without opening the page again: the held-out loss comes steps after the chart was first drawn.
     playwright.expect(page.locator(".hearth-chart").first).to_contain_text("held-out rows")
     drawn = page.locator(".hearth-chart").first.locator(".mark-line path")
-    playwright.expect(drawn).to_have_count(2)
+    playwright.expect(drawn).to_have_count(3)  # each step, smoothed, held-out
     page.get_by_role("button", name="Next: see whether it got better").click()
     field_of(page, "evaluation-max_items").fill("8")
     page.locator("#evaluate").click()

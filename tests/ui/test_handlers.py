@@ -26,14 +26,15 @@ def test_every_tabs_handlers_leave_torch_alone(tmp_path: Path) -> None:
     script = f"""
         import sys
         from pathlib import Path
+        import gradio as gr
         from datasets_src.build import build
         from datasets_src.spec import DatasetSpec
         from jobs.directory import JobDirectory, State, Status
         from jobs.workspace import Workspace
         from ui.layout import build_page
-        from ui.page import Settings
+        from ui.page import Page, Settings
         from ui import build_panel, chat_panel, choices, evaluation_tab, expansion_panel, export_tab, machine
-        from ui import sources, training_tab, versions_panel
+        from ui import sources, training_form, training_tab, versions_panel
         workspace = Workspace(Path({str(tmp_path / "w")!r}))
         build_page(Settings(workspace.root))
         assert "Every row can be used" in sources.look_html(workspace, {{"path": "uploads/rows.jsonl"}})
@@ -51,7 +52,10 @@ def test_every_tabs_handlers_leave_torch_alone(tmp_path: Path) -> None:
         train.append_event({{"type": "metric", "attempt": 1, "step": 1, "loss": 1.0}})
         train.append_event({{"type": "metric", "attempt": 1, "step": 2, "loss": 0.5}})
         training_tab.result(workspace, train, done)
-        training_tab.defaults(workspace)
+        with gr.Blocks():
+            form = training_form.lay_out(Page(Settings(workspace.root), gr.Tabs(), gr.Textbox())).form
+        assert "Memory:" in "".join(str(value) for value in form.initial(workspace))
+        training_form.defaults(workspace)
         evaluation_tab.defaults(workspace)
         assert evaluation_tab.with_models(workspace, {{}})["models"] == ["embedded", f"job:{{train.id}}"]
         evaluation_tab.task_options(workspace)
@@ -77,11 +81,11 @@ def test_every_tabs_handlers_leave_torch_alone(tmp_path: Path) -> None:
 def test_for_the_snake_dataset_the_tabs_begin_with_the_recipes_settings(workspace: Workspace) -> None:
     from datasets_src.build import build
     from recipes.snake.pipeline import evaluate_spec, train_spec, write_rows
-    from ui import evaluation_tab, training_tab
+    from ui import evaluation_tab, training_form
 
-    assert training_tab.defaults(workspace) == {}
+    assert training_form.defaults(workspace) == {}
     build(write_rows(workspace, rows=60), workspace)
-    assert training_tab.defaults(workspace)["optimisation"]["max_steps"] == train_spec().optimisation.max_steps
+    assert training_form.defaults(workspace)["optimisation"]["max_steps"] == train_spec().optimisation.max_steps
     assert evaluation_tab.defaults(workspace)["game_steps"] == evaluate_spec("embedded", "job:x").game_steps
 
 

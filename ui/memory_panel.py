@@ -1,0 +1,213 @@
+"""The Training tab's memory: what the run on screen will take of which card, and the button that makes it fit."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from jobs.errors import BadInput, UserError
+from jobs.workspace import Workspace
+from models.hardware import GB, Gpu, Hardware, probe
+from trainer.memory.estimate import estimate
+from trainer.memory.fit import fit
+from trainer.memory.limits import free_for_run
+from trainer.memory.setting import Setting, setting_for
+from trainer.memory.shape import ModelShape, shape_of
+from trainer.spec import TrainSpec
+from ui.drafts import read_draft, save_draft
+from ui.fields import Raw, raw_given
+from ui.form import Follower, Form, enter_quietly
+from ui.layers import FITTED
+from ui.memory_view import Outlook, Room, larger_batch, memory_html
+from ui.page import SKIP, Page, Settings
+from ui.paths import check_model
+
+SMALLEST_GB, LARGEST_GB = 0.5, 1000.0
+# Both are asked with every keystroke; a download that ends meanwhile shows after that long.
+FRESH_SECONDS = 5
+UNKNOWN = "Memory: unknown until the model's files are here. The run fetches them, and looks again before it starts."
+
+
+@dataclass(frozen=True)
+class MemoryPanel:
+    """The components. `plan` holds the GB of the card that is planned for; empty for this machine."""
+
+    bar: Any
+    plan: Any
+    fit: Any
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """What an estimate is made from, and what it is held against."""
+
+    shape: ModelShape
+    spec: TrainSpec
+    setting: Setting
+    room: Room
+
+
+def lay_out() -> MemoryPanel:
+    """Draw it here."""
+    bar = gr.HTML("", elem_id="memory")
+    with gr.Row(equal_height=False, elem_classes="hearth-plan"):
+        plan = gr.Number(
+            None,
+            label="Plan for a card of … GB",
+            info="Empty: this machine.",
+            placeholder="this machine",
+            step=1,
+            elem_id="memory-plan",
+            min_width=180,
+        )
+        fit_button = gr.Button("Make it fit", size="sm", elem_id="make-it-fit", min_width=120, scale=0)
+    return MemoryPanel(bar, plan, fit_button)
+
+
+def follow(page: Page, form: Form, panel: MemoryPanel) -> None:
+    """Have the bar move with every value of the form."""
+    form.followers.append(Follower(panel.bar, lambda workspace, raw: shown(page.settings, workspace, form, raw)))
+
+
+def wire(page: Page, form: Form, panel: MemoryPanel, error: gr.HTML) -> None:
+    """Have the bar follow the card that is planned for, and the button change the form."""
+
+    def planned(workspace: Workspace, plan: float | None, *values: Any) -> list[Any]:
+        save_draft(workspace, form.tab, plan=checked_plan(plan))
+        return [shown(page.settings, workspace, form, form.raw(values))]
+
+    def make_fit(workspace: Workspace, *values: Any) -> list[Any]:
+        return fitted(page.settings, workspace, form, values)
+
+    page.load(lambda workspace: [plan_of(workspace, form.tab)], [panel.plan])
+    page.on(panel.plan.input, planned, [panel.plan, *form.inputs], [panel.bar], error, quiet=True)
+    page.on(panel.fit.click, make_fit, form.typed, form.outputs, error)
+
+
+def shown(settings: Settings, workspace: Workspace, form: Form, raw: Raw) -> str:
+    """The bar for the form's raw values."""
+    return memory_html(outlook(settings, workspace, form, raw))
+
+
+def plan_of(workspace: Workspace, tab: str) -> float | None:
+    """The GB of the card that is planned for; None for this machine."""
+    plan = read_draft(workspace, tab).get("plan")
+    return float(plan) if plan else None
+
+
+def checked_plan(gigabytes: float | None) -> float | None:
+    """The GB of a card, None for this machine. Raises BadInput for what is no size of a card."""
+    if gigabytes is None or SMALLEST_GB <= gigabytes <= LARGEST_GB:
+        return gigabytes
+    raise BadInput(
+        f"A card of {gigabytes:g} GB can't be planned for.",
+        f"Cards have from {SMALLEST_GB:g} to {LARGEST_GB:g} GB.",
+        "Enter another number, or none to plan for this machine.",
+    )
+
+
+def outlook(settings: Settings, workspace: Workspace, form: Form, raw: Raw) -> Outlook:
+    """What is known of the memory that the form's values need."""
+    try:
+        sizes = sizes_of(settings, workspace, form, raw)
+    except UserError as problem:
+        return Outlook(problem=f"Memory: {problem.what}")
+    if sizes is None:
+        return Outlook(problem=UNKNOWN)
+    draft, origins = read_draft(workspace, form.tab), form.origins(workspace)
+    gave_up = [words for path, words in draft.get("gave_up", {}).items() if origins.get(path) == FITTED]
+    told = draft.get("told", {})
+    lines = told.get("lines", []) if told.get("about") == _stamp(workspace, form, raw) else []
+    return Outlook(estimate(sizes.shape, sizes.spec, sizes.setting), sizes.room, gave_up=gave_up, told=lines)
+
+
+def sizes_of(settings: Settings, workspace: Workspace, form: Form, raw: Raw) -> Sizes | None:
+    """What the estimate needs; None while the model's shape isn't known. Raises UserError for what can't be run."""
+    values = form.values(workspace, [raw[path] for path in form.components])
+    # What rows there are changes nothing: the longest that may come is counted.
+    spec = TrainSpec.parse({"data": "any", **values}, "The form")
+    check_model(settings, workspace, spec.model)
+    shape = _shape(spec.model, workspace.root, _now())
+    if shape is None:
+        return None
+    plan = plan_of(workspace, form.tab)
+    hardware = _hardware(workspace.root, _now())
+    if plan is not None:
+        hardware = with_card(hardware, plan)
+    limit = spec.safety.memory_limit_gb
+    room = Room(free_for_run(hardware, limit), _where(hardware, plan, limit))
+    return Sizes(shape, spec, setting_for(spec, hardware), room)
+
+
+def with_card(hardware: Hardware, gigabytes: float) -> Hardware:
+    """This machine with one card of that size instead. A card sold as 8 GB has 8 GiB; the half gigabyte between the two
+    is about what a desktop takes."""
+    memory = round(gigabytes * GB)
+    card = Gpu(0, f"a card of {gigabytes:g} GB", memory, memory, (8, 9), "")
+    return replace(hardware, gpus=[card])
+
+
+def _where(hardware: Hardware, plan: float | None, limit: float | None) -> str:
+    capped = "" if limit is None else ", as the memory limit says"
+    if plan is not None:
+        return f"that a run can have on {hardware.gpus[0].name}{capped}"
+    where = f"on the {hardware.gpus[0].name}" if hardware.gpus else "in this machine's memory (no GPU here)"
+    return f"free {where}{capped}"
+
+
+def fitted(settings: Settings, workspace: Workspace, form: Form, values: Sequence[Any]) -> list[Any]:
+    """Make the form fit: values of its outputs, those that don't change skipped. Raises UserError."""
+    form.keep(workspace, values)
+    raw = form.raw(values[: len(form.components)])
+    sizes = sizes_of(settings, workspace, form, raw)
+    if sizes is None:
+        raise BadInput(
+            "It isn't known yet what this model takes.",
+            "Its files aren't here, and it is none of the well-known ones.",
+            "Start the run, which fetches them; or name a model that is here.",
+        )
+    found = fit(sizes.shape, sizes.spec, sizes.setting, sizes.room.bytes)
+    given: Raw = {}
+    if found.changes and found.fits:
+        given = raw_given(form.shown, found.values)
+        enter_quietly(workspace, form.tab, given, FITTED)
+        lines = ["It fits now."]
+        save_draft(workspace, form.tab, gave_up={each.option: each.words for each in found.changes})
+    elif not found.fits:
+        lines = [f"Nothing was changed. {found.help}"]
+    else:
+        roomy = fit(sizes.shape, sizes.spec, sizes.setting, sizes.room.bytes, use_room=True)
+        lines = [*found.words, *filter(None, [larger_batch(sizes.spec, roomy.spec)])]
+    after = {**raw, **given}
+    save_draft(workspace, form.tab, told={"about": _stamp(workspace, form, after), "lines": lines})
+    values_now = [after[path] for path in form.components]
+    updates = [given.get(path, SKIP) for path in form.components]
+    return [*updates, *form.show_below(workspace, values_now)]
+
+
+def _stamp(workspace: Workspace, form: Form, raw: Raw) -> str:
+    """Changes with anything that an estimate depends on."""
+    said = json.dumps([plan_of(workspace, form.tab), raw], sort_keys=True, default=str)
+    return hashlib.sha256(said.encode()).hexdigest()[:16]
+
+
+def _now() -> int:
+    return int(time.monotonic() // FRESH_SECONDS)
+
+
+@lru_cache(maxsize=8)
+def _hardware(root: Path, _moment: int) -> Hardware:
+    return probe(root)
+
+
+@lru_cache(maxsize=64)
+def _shape(model: str, root: Path, _moment: int) -> ModelShape | None:
+    return shape_of(model, Workspace(root))

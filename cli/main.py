@@ -15,6 +15,7 @@ from cli.fit import fit
 from cli.jobs import jobs_app
 from cli.rent import rent
 from cli.runs import compare
+from cli.script import script
 from cli.shared import ANY_OPTION, DetachOption, JsonOption, WorkspaceOption, console, open_workspace, run_job, show
 from cli.sweep import sweep_app
 from jobs.arguments import spec_values
@@ -29,6 +30,7 @@ app.add_typer(sweep_app, name="sweep")
 app.command(context_settings=ANY_OPTION)(fit)
 app.command(context_settings=ANY_OPTION)(rent)
 app.command()(compare)
+app.command()(script)
 
 
 @app.command()

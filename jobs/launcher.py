@@ -97,6 +97,7 @@ def _launch(job: JobDirectory) -> None:
         "PYTHONUNBUFFERED": "1",
         "PYTHONPATH": str(PROJECT),
         JOB_VARIABLE: str(job.path.resolve()),
+        **_only_card(job),
     }
     detached: dict[str, Any] = (
         {"creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)}
@@ -114,6 +115,12 @@ def _launch(job: JobDirectory) -> None:
             **detached,
         )
     _reap_later(process)
+
+
+def _only_card(job: JobDirectory) -> dict[str, str]:
+    """The job sees the one card whose lease it holds: with several in sight, libraries would spread over all."""
+    resource = str(job.header["resource"] or "")
+    return {"CUDA_VISIBLE_DEVICES": resource.removeprefix("gpu")} if resource.startswith("gpu") else {}
 
 
 def _reap_later(process: subprocess.Popen[bytes]) -> None:

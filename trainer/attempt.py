@@ -80,7 +80,7 @@ def what_was_full(error: BaseException) -> str:
 def _train(context: JobContext, setup: Setup, plan: Plan, model: Any) -> dict[str, Any]:
     if plan.flat:
         use_row_attention(model)
-    trainer, collator = _build(context, setup, plan, model)
+    trainer = _build(context, setup, plan, model)
     checkpoint = together.hand_on(_newest_checkpoint(context) if together.is_first() else None)
     if checkpoint is None:
         probe_longest_batch(context, setup, plan, trainer)
@@ -99,7 +99,7 @@ def _train(context: JobContext, setup: Setup, plan: Plan, model: Any) -> dict[st
             watch = Watch(monitor, trackers, spec.saving.early_stopping)
             prompts = sample_prompts(spec, setup.rows.held_out)
             answer = make_answerer(context, trainer.model, setup.backend, setup.tokenizer, prompts)
-            trainer.add_callback(make_callback(context, collator, watch, answer))
+            trainer.add_callback(make_callback(context, lambda: trainer.tokens, watch, answer))
             context.log(_trained_share(trainer.model))
             context.progress(0.0, "Training begins")
             started = time.monotonic()
@@ -111,7 +111,7 @@ def _train(context: JobContext, setup: Setup, plan: Plan, model: Any) -> dict[st
     result.save_result(context, trainer, setup.base, setup.spec)
     if together.is_first() and trained:
         _record_memory(context, setup, plan, peak)
-    figures = result.figures(trainer, seconds, plan, (collator.tokens, collator.computed))
+    figures = result.figures(trainer, seconds, plan, (trainer.tokens, trainer.computed))
     memory = {"peak_process_gb": round(peak / GB, 2)} if peak else {}
     return {**figures, **memory, "estimated_gb": round(setup.estimated.total / GB, 2)}
 
@@ -137,18 +137,18 @@ def items_of(setup: Setup, batching: Batching, max_length: int) -> Rows:
     return pack(setup.rows.train, max_length) if batching == "packing" else setup.rows.train
 
 
-def _build(context: JobContext, setup: Setup, plan: Plan, model: Any) -> tuple[Any, Any]:
+def _build(context: JobContext, setup: Setup, plan: Plan, model: Any) -> Any:
     build = build_sft if setup.spec.method.objective in ("sft", "continued") else build_preference
     train = items_of(setup, plan.batching, plan.max_length)
     folder = context.path / "checkpoints"
     items, order = together.shared_rows(train, plan, setup.spec.seed, together.processes())
     share = together.share_of(plan, together.processes())
-    trainer, collator = build(model, setup.tokenizer, items, setup.rows.evaluation, setup.spec, share, folder)
+    trainer = build(model, setup.tokenizer, items, setup.rows.evaluation, setup.spec, share, folder)
     trainer.keep_checkpoints = setup.spec.saving.keep_checkpoints
     trainer.sampler = order
     trainer.wait_for_room = lambda full: wait_for_room(context, folder, full)
     _quiet(trainer)
-    return trainer, collator
+    return trainer
 
 
 def _quiet(trainer: Any) -> None:

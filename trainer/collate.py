@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from trainer.rows import Item
@@ -11,26 +12,25 @@ IGNORED = -100
 Batch = dict[str, Any]
 
 
-class Counted:
-    """A collator that counts what passes through it.
+COUNTED = "counted"
 
-    `tokens` are the rows' own, `computed` those that the model works on, padding included; `flat`: there is none,
-    though the batch has some, since rows are put one after the other later.
+
+@dataclass(frozen=True)
+class Counted:
+    """A collator whose batches say how much they hold: `counted`, the rows' own tokens and those computed with.
+
+    The count goes with the batch, which is made one step before it is trained. `flat`: nothing is computed for
+    padding, though the batch has some, since rows are put one after the other later.
     """
 
-    def __init__(self, collate: Callable[[list[Item]], Batch], *, flat: bool = False) -> None:
-        self._collate = collate
-        self._flat = flat
-        self.tokens = 0
-        self.computed = 0
+    collate: Callable[[list[Item]], Batch]
+    flat: bool = False
 
     def __call__(self, items: list[Item]) -> Batch:
-        batch = self._collate(items)
+        batch = self.collate(items)
         padded = sum(batch[name].numel() for name in ("input_ids", "KL_input_ids") if name in batch)
         tokens = sum(len(values) for item in items for name, values in item.items() if name.endswith("ids"))
-        self.tokens += tokens
-        self.computed += tokens if self._flat else padded
-        return batch
+        return {**batch, COUNTED: (tokens, tokens if self.flat else padded)}
 
 
 def flat_rows(items: list[Item]) -> Batch:

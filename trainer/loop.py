@@ -12,6 +12,7 @@ from jobs.errors import OutOfRoom, disk_full
 from jobs.files import publish_folder
 from trainer import together
 from trainer.checkpoints import SAVING, best_step, prune, rises_since_best, write_hashes
+from trainer.collate import COUNTED
 from trainer.recovery import Diverged
 from trainer.sampler import EpochSampler
 
@@ -27,7 +28,8 @@ def is_over(state: Any, total_steps: int, patience: int | None) -> bool:
 
 class SafeLoop:
     """Mixed into a transformers Trainer, before it. `wait_for_room` is called with a full disk's message and returns
-    once there is room; `learning_rate` wins over the one that a checkpoint remembers."""
+    once there is room; `learning_rate` wins over the one that a checkpoint remembers. `tokens` are the rows' own that
+    were trained, `computed` those that it took, padding included."""
 
     args: Any
     state: Any
@@ -38,6 +40,8 @@ class SafeLoop:
     wait_for_room: Callable[[OutOfRoom], None]
     _saving_into: Path | None = None
     _overflows = 0
+    tokens = 0
+    computed = 0
 
     def train_from(self, checkpoint: Path | None, patience: int | None) -> bool:
         """Train to the end, from `checkpoint` where there is one; False when nothing was left to train.
@@ -63,11 +67,18 @@ class SafeLoop:
     def create_model_card(self, *_: Any, **__: Any) -> None:
         """The job writes its own card at the end."""
 
-    def training_step(self, *arguments: Any, **options: Any) -> Any:
-        loss = super().training_step(*arguments, **options)  # type: ignore[misc]
+    def training_step(self, model: Any, inputs: dict[str, Any], *arguments: Any, **options: Any) -> Any:
+        tokens, computed = inputs.pop(COUNTED)
+        loss = super().training_step(model, inputs, *arguments, **options)  # type: ignore[misc]
+        self.tokens += tokens
+        self.computed += computed
         if not math.isfinite(float(loss)):
             raise Diverged(self.state.global_step + 1, "The loss is no number")
         return loss
+
+    def prediction_step(self, model: Any, inputs: dict[str, Any], *arguments: Any, **options: Any) -> Any:
+        rest = {name: value for name, value in inputs.items() if name != COUNTED}
+        return super().prediction_step(model, rest, *arguments, **options)  # type: ignore[misc]
 
     def _get_grad_norm(self, *arguments: Any, **options: Any) -> Any:
         """Asked for before the weights are changed, so that they stay good when it is no number."""

@@ -70,8 +70,17 @@ class MethodSpec(Spec):
         depth="everything",
     )
 
+    @property
+    def adapts_head(self) -> bool:
+        """Whether the output layer gets an adapter."""
+        return self.adapter != "none" and "lm_head" in self.target_modules
+
     @model_validator(mode="after")
     def _check_adapter(self) -> Self:
+        if self.adapts_head and self.objective in ("dpo", "orpo", "kto"):
+            raise ValueError(
+                f"target_modules: {self.objective} can't train an adapter on lm_head; put it under modules_to_save"
+            )
         if self.loftq and self.adapter != "qlora":
             raise ValueError(f"loftq: makes up for 4-bit weights, so it needs adapter qlora (given: {self.adapter})")
         if self.adapter == "none" and (self.dora or self.rslora or self.modules_to_save):

@@ -13,7 +13,7 @@ from typing import Any
 from models.attention import flat_inputs
 from models.chat_template import ChatTokenizer
 from trainer.arguments import common_arguments
-from trainer.collate import Counted, marked, pairs
+from trainer.collate import COUNTED, Counted, marked, pairs
 from trainer.loop import SafeLoop
 from trainer.plan import Plan
 from trainer.rows import Item
@@ -36,6 +36,7 @@ class ChunkedRows:
     def compute_ref_log_probs(self, model: Any, inputs: Any) -> Any:
         """Asked for already while the trainer is being built, where the reference is computed beforehand."""
         self.compute_in_chunks()
+        inputs = {name: value for name, value in inputs.items() if name != COUNTED}
         return super().compute_ref_log_probs(model, inputs)  # type: ignore[misc]
 
     def _prepare_dataset(self, dataset: Any, *_: Any, **__: Any) -> Any:
@@ -78,27 +79,26 @@ def build_preference(
     spec: TrainSpec,
     plan: Plan,
     folder: Path,
-) -> tuple[Any, Counted]:
-    """The trainer of dpo, orpo or kto, whose checkpoints go into `folder`, and its collator."""
+) -> Any:
+    """The trainer of dpo, orpo or kto, whose checkpoints go into `folder`."""
     from datasets import Dataset
     from transformers import AutoTokenizer
 
     kto = spec.method.objective == "kto"
     beforehand = ask_reference_beforehand(spec, plan, len(train))
-    collator = Counted((marked if kto else pairs)(tokenizer.pad_id), flat=plan.flat)
     shared = common_arguments(spec, plan, folder, evaluate=bool(evaluation)) | {"precompute_ref_log_probs": beforehand}
     trainer = _trainer_class(spec.method.objective, flat=plan.flat)(
         model=model,
         args=(_kto_arguments if kto else _dpo_arguments)(spec, shared),
         train_dataset=Dataset.from_list(train),
         eval_dataset={name: Dataset.from_list(items) for name, items in evaluation.items()} or None,
-        data_collator=collator,
+        data_collator=Counted((marked if kto else pairs)(tokenizer.pad_id), flat=plan.flat),
         processing_class=AutoTokenizer.from_pretrained(tokenizer.folder),
     )
     trainer.compute_in_chunks()
     if beforehand or spec.method.objective == "orpo" or _changes_nothing(trainer.model):
         _drop_reference(trainer.model)
-    return trainer, collator
+    return trainer
 
 
 def ask_reference_beforehand(spec: TrainSpec, plan: Plan, rows: int) -> bool:

@@ -12,7 +12,6 @@ import psutil
 from jobs.context import JobContext
 from trainer import together
 from trainer.checkpoints import best_step, rises_since_best
-from trainer.collate import Counted
 from trainer.monitor import Collapse, Monitor
 from trainer.rows import HELD_OUT
 from trainer.trackers import Trackers
@@ -71,12 +70,14 @@ def memory_gb() -> dict[str, float]:
     return {"memory_gb": psutil.Process().memory_info().rss / 1e9}
 
 
-def make_callback(context: JobContext, collator: Counted, watch: Watch, answer_samples: Callable[[int], None]) -> Any:
+def make_callback(
+    context: JobContext, count_tokens: Callable[[], int], watch: Watch, answer_samples: Callable[[int], None]
+) -> Any:
     """A transformers TrainerCallback that reports to the job and carries out a stop. `answer_samples` gets the step."""
     from transformers import TrainerCallback
 
     # Several processes work on as much each.
-    clock = StepClock(lambda: collator.tokens * together.processes())
+    clock = StepClock(lambda: count_tokens() * together.processes())
 
     class Report(TrainerCallback):  # type: ignore[misc]
         def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002

@@ -22,8 +22,8 @@ def build_sft(
     spec: TrainSpec,
     plan: Plan,
     folder: Path,
-) -> tuple[Any, Counted]:
-    """The trainer, whose checkpoints go into `folder`, and its collator. Import the backend before calling this."""
+) -> Any:
+    """The trainer, whose checkpoints go into `folder`. Import the backend before calling this."""
     from datasets import Dataset
     from transformers import AutoTokenizer
     from trl import SFTConfig, SFTTrainer
@@ -36,17 +36,16 @@ def build_sft(
         max_length=None,
         # The rows are tokens with labels already: TRL must neither tokenise, template, cut nor mask again.
         dataset_kwargs={"skip_prepare_dataset": True},
-        # Logits only where a label is. Unsloth brings a loss of its own for that.
-        loss_type="chunked_nll" if plan.backend == "peft" else "nll",
+        # Logits only where a label is. Unsloth brings a loss of its own for that; TRL's reads the output layer's own
+        # weights, past an adapter on it.
+        loss_type="chunked_nll" if plan.backend == "peft" and not spec.method.adapts_head else "nll",
         neftune_noise_alpha=spec.optimisation.neftune_alpha,
     )
-    collator = Counted(flat_rows if plan.flat else padded_rows(tokenizer.pad_id))
-    trainer = Trainer(
+    return Trainer(
         model=model,
         args=arguments,
         train_dataset=Dataset.from_list(train),
         eval_dataset={name: Dataset.from_list(items) for name, items in evaluation.items()} or None,
-        data_collator=collator,
+        data_collator=Counted(flat_rows if plan.flat else padded_rows(tokenizer.pad_id)),
         processing_class=AutoTokenizer.from_pretrained(tokenizer.folder),
     )
-    return trainer, collator

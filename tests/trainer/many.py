@@ -25,7 +25,7 @@ def run_many(workspace: Workspace, specs: Sequence[dict[str, Any]], seconds: flo
         for spec in specs
     ]
     command = [sys.executable, "-m", "tests.trainer.many", *(str(job.path) for job in jobs)]
-    environment = {**os.environ, "GOMP_SPINCOUNT": "10000"}
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=seconds)
     for job in jobs:
         status = job.status()

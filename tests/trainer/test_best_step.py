@@ -15,7 +15,7 @@ from tests.trainer.conftest import finish
 from tests.trainer.faulty_jobs import FaultyJobs, faulty_jobs, wait_until_lost, weights
 from trainer.checkpoints import checkpoints_in
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.heavy
 
 PATIENCE = 3
 OVERFITS = {

@@ -18,7 +18,7 @@ from tests.trainer.conftest import finish, wait_for
 from tests.trainer.faulty_jobs import FaultyJobs, failed, faulty_jobs, kill, losses, wait_until_lost, weights
 from trainer.checkpoints import checkpoints_in
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.heavy
 
 # 33 rows of 24 to 26 tokens: 5 batches of 8 an epoch, the last of one row.
 LONGEST = 26

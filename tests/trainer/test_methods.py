@@ -143,7 +143,7 @@ def test_options_of_adapters_losses_and_batches_train(toys: Workspace, tiny_mode
     assert {"eval_loss", "eval_loss/texts", "eval_loss/pairs"} <= names, "further eval sets are reported apart"
 
 
-@pytest.mark.slow
+@pytest.mark.heavy
 def test_preferences_go_on_from_an_earlier_adapter_which_is_the_reference(toys: Workspace, tiny_model: Path) -> None:
     (first,) = run_many(toys, [spec(tiny_model, "sft")])
     base = {**spec(tiny_model, "dpo"), "model": f"job:{first.id}"}

@@ -133,7 +133,7 @@ def test_a_run_killed_at_twenty_random_moments_ends_with_the_same_weights_bit_fo
     assert not (job.path / "checkpoints" / ".saving").exists()
 
 
-@pytest.mark.slow
+@pytest.mark.heavy
 def test_a_run_killed_after_its_last_step_trains_no_step_more(jobs: FaultyJobs, undisturbed: JobDirectory) -> None:
     job = jobs.start(OPTIONS, {"die_at_the_end": {"before": "result"}})
     wait_until_lost(job)
@@ -147,7 +147,7 @@ def test_a_run_killed_after_its_last_step_trains_no_step_more(jobs: FaultyJobs, 
     assert losses(job) == losses(undisturbed)
 
 
-@pytest.mark.slow
+@pytest.mark.heavy
 def test_damaged_checkpoints_are_set_aside_and_said_and_the_one_before_is_taken(
     jobs: FaultyJobs, undisturbed: JobDirectory
 ) -> None:
@@ -235,7 +235,7 @@ def hear(process: subprocess.Popen[str]) -> str:
     return process.stdout.readline().strip()
 
 
-@pytest.mark.slow
+@pytest.mark.heavy
 def test_a_run_outlives_the_program_that_started_it_and_every_process_of_that(
     jobs: FaultyJobs, undisturbed: JobDirectory, dataset: Workspace, tmp_path: Path
 ) -> None:
@@ -255,7 +255,7 @@ def test_a_run_outlives_the_program_that_started_it_and_every_process_of_that(
     assert weights(job) == weights(undisturbed)
 
 
-@pytest.mark.slow
+@pytest.mark.heavy
 def test_two_programs_that_resume_a_run_at_once_start_one_worker_and_see_the_same(
     jobs: FaultyJobs, undisturbed: JobDirectory, tmp_path: Path
 ) -> None:
@@ -282,7 +282,7 @@ def test_two_programs_that_resume_a_run_at_once_start_one_worker_and_see_the_sam
     assert weights(job) == weights(undisturbed)
 
 
-@pytest.mark.slow
+@pytest.mark.heavy
 def test_a_stopped_run_goes_on_from_its_last_step_on_the_rows_it_began_with(
     jobs: FaultyJobs, dataset: Workspace
 ) -> None:

@@ -109,22 +109,22 @@ def test_packs_hold_every_row_once_and_none_is_too_long(lengths: list[int]) -> N
 
 def test_rows_one_after_the_other_are_told_apart_and_first_tokens_are_not_learned() -> None:
     items = [plain_item(TokenisedRow([5, 6, 7], [5, 6, 7])), plain_item(TokenisedRow([8, 9], [-100, 9]))]
-    collate = Counted(flat_rows)
-    batch = collate(items)
+    batch = Counted(flat_rows)(items)
     assert batch["input_ids"].tolist() == [[5, 6, 7, 8, 9]]
     assert batch["position_ids"].tolist() == [[0, 1, 2, 0, 1]]
     assert batch["labels"].tolist() == [[-100, 6, 7, -100, 9]]
     assert batch["sequence_lengths"] == [3, 2]
-    assert (collate.tokens, collate.computed) == (5, 5)
+    assert batch["counted"] == (5, 5)
 
 
 def test_padded_rows_count_their_padding() -> None:
-    collate = Counted(padded_rows(0))
-    batch = collate([plain_item(TokenisedRow([5, 6, 7], [5, 6, 7])), plain_item(TokenisedRow([8], [8]))])
+    batch = Counted(padded_rows(0))(
+        [plain_item(TokenisedRow([5, 6, 7], [5, 6, 7])), plain_item(TokenisedRow([8], [8]))]
+    )
     assert batch["input_ids"].tolist() == [[5, 6, 7], [8, 0, 0]]
     assert batch["labels"].tolist() == [[5, 6, 7], [8, -100, -100]]
     assert batch["attention_mask"].tolist() == [[1, 1, 1], [1, 0, 0]]
-    assert (collate.tokens, collate.computed) == (4, 6)
+    assert batch["counted"] == (4, 6)
 
 
 def test_batches_of_pairs_and_marks_are_what_trl_takes() -> None:

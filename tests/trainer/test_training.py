@@ -24,7 +24,7 @@ def files(job: JobDirectory, name: str) -> list[str]:
     return sorted(path.name for path in (job.path / name).iterdir())
 
 
-@pytest.mark.slow
+@pytest.mark.heavy
 def test_unsloth_and_peft_train_the_same_recipe_and_leave_the_same_files(train: Train) -> None:
     by_peft, by_unsloth = train(**FAST), train(**{**FAST, "backend": "unsloth"})
     for job, backend in ((by_peft, "peft"), (by_unsloth, "unsloth")):

@@ -12,7 +12,7 @@ from ui.drafts import read_draft
 
 playwright = pytest.importorskip("playwright.sync_api", reason="the Python package playwright isn't installed")
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = [pytest.mark.browser, pytest.mark.heavy]
 
 
 def run(served: Served, title: str, rank: int, first: float) -> JobDirectory:

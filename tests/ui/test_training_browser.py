@@ -20,7 +20,7 @@ from tests.ui.browser import Served, field_of, open_page, open_tab
 
 playwright = pytest.importorskip("playwright.sync_api", reason="the Python package playwright isn't installed")
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = [pytest.mark.browser, pytest.mark.heavy]
 JOB_MILLISECONDS = 240_000
 STEPS = 40
 # A card for which the preset's eight rows at once are too many when they may be that long.

@@ -12,6 +12,7 @@ import psutil
 
 from jobs.context import JobContext
 from models.hardware import GB
+from trainer.collate import COUNTED
 from trainer.memory.records import corrected
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def one_step(trainer: Any, batch_size: int) -> Probed:
     lengths = trainer.sampler._lengths
     longest = sorted(range(len(lengths)), key=lambda place: -lengths[place])[:batch_size]
     batch = trainer.data_collator([trainer.train_dataset[place] for place in longest])
-    tokens = sum(value.numel() for name, value in batch.items() if name in ("input_ids", "KL_input_ids"))
+    _, tokens = batch.pop(COUNTED)
     model, on_gpu = trainer.model, torch.cuda.is_available()
     before = psutil.Process().memory_info().rss
     if on_gpu:

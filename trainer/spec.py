@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+import yaml
 from pydantic import model_validator
 
 from jobs.spec import Spec, option
@@ -73,6 +74,27 @@ class TrainSpec(Spec):
     def _fill_in_preset(cls, values: Any) -> Any:
         return with_preset(values) if isinstance(values, dict) else values
 
+    def beside_preset(self) -> dict[str, Any]:
+        """What the spec says beside its preset and the defaults, nested: read back, it gives the same spec."""
+        bare = TrainSpec(data=self.data, preset=self.preset).model_dump(mode="json")
+        said = {"preset": self.preset} if self.preset else {}
+        return {**said, "data": self.data, **_differing(self.model_dump(mode="json"), bare)}
+
+    def to_yaml(self, *, only_changed: bool = False) -> str:
+        """The spec as YAML; `only_changed` leaves out what its preset and the defaults say anyway."""
+        if not only_changed:
+            return super().to_yaml()
+        return str(yaml.safe_dump(self.beside_preset(), sort_keys=False, allow_unicode=True))
+
     @property
     def title(self) -> str:
         return self.name or self.data.split("@")[0]
+
+
+def _differing(values: dict[str, Any], bare: dict[str, Any]) -> dict[str, Any]:
+    """The nested values that are others than in `bare`."""
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        if value != bare[name]:
+            found[name] = _differing(value, bare[name]) if isinstance(value, dict) else value
+    return found

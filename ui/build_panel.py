@@ -95,5 +95,5 @@ def advice_taken(workspace: Workspace, job: JobDirectory | None) -> str:
     """Enter a build's advice into the Training tab's form; what it says now."""
     report = read_json(job.path / "report.json") if job is not None else None
     settings = settings_advised(report["advice"]) if report else {}
-    forms.enter(workspace, "training", settings)
+    forms.enter(workspace, "training", settings, origin="advice of the dataset")
     return f'<p class="good">The Training tab now says: {escape(in_words(settings))}.</p>'

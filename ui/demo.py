@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from jobs.errors import BadInput
 from ui.page import Settings
 
@@ -18,4 +20,14 @@ def check_small(settings: Settings, what: str, value: float | None, most: float)
             f"{what}: {'no limit' if value is None else f'{value:g}'} is too much for the demo.",
             f"The demo is shared, so it takes {most:g} at most.",
             f"Enter {most:g} or less, or run Hearth on your own machine.",
+        )
+
+
+def check_nothing_sent(settings: Settings, trackers: Sequence[str]) -> None:
+    """Raises BadInput in demo mode for a tracker that sends figures away, in the name of whoever runs the demo."""
+    if settings.demo and "wandb" in trackers:
+        raise BadInput(
+            "wandb can't be used in the demo.",
+            "It would send to the account of whoever runs the demo.",
+            "Leave it out, or run Hearth on your own machine.",
         )

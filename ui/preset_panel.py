@@ -40,23 +40,6 @@ def set_by_presets() -> list[str]:
     return [each.path for each in fields if each.path in named]
 
 
-def beside_preset(spec: TrainSpec) -> dict[str, Any]:
-    """What a spec says beside its preset and the defaults: read back, it gives the same spec."""
-    bare = TrainSpec.parse({"data": spec.data, "preset": spec.preset}).model_dump(mode="json")
-    own = _differing(spec.model_dump(mode="json"), bare)
-    return {**({"preset": spec.preset} if spec.preset else {}), "data": spec.data, **own}
-
-
-def _differing(values: dict[str, Any], bare: dict[str, Any]) -> dict[str, Any]:
-    """The nested values that are others than in `bare`."""
-    found: dict[str, Any] = {}
-    for name, value in values.items():
-        if value == bare[name]:
-            continue
-        found[name] = _differing(value, bare[name]) if isinstance(value, dict) else value
-    return found
-
-
 def wire(page: Page, form: Form, error: gr.HTML) -> None:
     """Have a picked preset set the fields that weren't changed by hand."""
     paths = set_by_presets()

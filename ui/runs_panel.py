@@ -29,6 +29,7 @@ from ui.runs_view import RUNS_SHOWN, bin_html, question_html, run_of, runs_html
 KIND = "train"
 DRAFT = "runs"
 REDRAW_SECONDS = 10.0
+SHOWN, AWAY = ["hearth-editor"], ["hearth-editor", "hearth-away"]
 Take = Callable[[Workspace, dict[str, Any]], None]
 
 
@@ -97,7 +98,8 @@ def lay_out(page: Page, tab: str, take: Take) -> RunsPanel:
 
 def _lay_out_rest(tab: str, find: Any, table: Any, said: Any, error: Any) -> RunsPanel:
     """What belongs to the picked runs, and the bin."""
-    with gr.Column(visible=False, elem_classes="hearth-editor") as column:
+    # Out of sight rather than out of the page when nothing is picked, as the charts in it.
+    with gr.Column(elem_classes=AWAY) as column:
         compared = runs_compare.lay_out()
         with gr.Column(visible=False) as editor:
             with gr.Row(equal_height=False):
@@ -134,25 +136,27 @@ def wire(page: Page, panel: RunsPanel, take: Take) -> None:
     """Connect table, search, what belongs to picked runs, and the bin."""
     error = panel.error
 
-    def pick(workspace: Workspace, click: Click) -> list[Any]:
-        toggle(workspace, click.about)
-        return show(workspace)
+    def pick(workspace: Workspace, told: dict[str, Any] | None, known: str) -> list[Any]:
+        toggle(workspace, str((told or {}).get("about", "")))
+        return [*show_list(workspace), *show_picked(workspace, "", known)]
 
     def find(workspace: Workspace, text: str) -> list[Any]:
         save_draft(workspace, DRAFT, search=text or None)
         return show_list(workspace)
 
-    def look_at(workspace: Workspace, which: str) -> list[Any]:
+    def look_at(workspace: Workspace, which: str, known: str) -> list[Any]:
         save_draft(workspace, DRAFT, which=which)
-        return runs_compare.show(picked_runs(workspace), which)
+        return runs_compare.show(picked_runs(workspace), which, known or "")
 
     def restore(workspace: Workspace, click: Click) -> list[Any]:
         job_bin.restore(workspace, click.about)
         return show(workspace)
 
-    on_click(page, panel.table, pick, [], panel.outputs, error)
+    # Quiet, since a click that is not would be lost while the one before is still being answered.
+    page.on(panel.table.click, pick, [panel.compared.cursor], panel.outputs, error, quiet=True, told=True)
     page.on([panel.find.input, panel.find.submit], find, [panel.find], panel.listed, error, quiet=True)
-    page.on(panel.compared.which.input, look_at, [panel.compared.which], panel.compared.outputs, error, quiet=True)
+    which = [panel.compared.which, panel.compared.cursor]
+    page.on(panel.compared.which.input, look_at, which, panel.compared.outputs, error, quiet=True)
     on_click(page, panel.bin, restore, [], panel.outputs, error)
     page.load(lambda workspace: [*show(workspace), search_text(workspace)], [*panel.outputs, panel.find])
     page.poll(panel.tab, show_list, [panel.cursor], panel.listed)
@@ -287,7 +291,7 @@ def show_picked(workspace: Workspace, about: str = "", known: str = "") -> list[
     said = annotations_of(picked[0]) if one else None
     return [
         *compared,
-        gr.update(visible=bool(picked)),
+        gr.update(elem_classes=SHOWN if picked else AWAY),
         gr.update(visible=one),
         ", ".join(said.tags) if said else "",
         said.note if said else "",

@@ -14,7 +14,7 @@ import recipes.snake
 from jobs.errors import Missing
 from jobs.spec import read_yaml
 from jobs.workspace import Workspace
-from models.reference import require_usable
+from trainer.check import require_trainable
 from trainer.spec import TrainSpec
 from ui import demo, memory_panel, preset_panel
 from ui import form as forms
@@ -59,7 +59,7 @@ def lay_out(page: Page) -> TrainingForm:
         base=defaults,
         base_name="Snake recipe",
         above=preset_panel.preset_layer,
-        plain=preset_panel.beside_preset,
+        plain=TrainSpec.beside_preset,
         essentials=essentials,
     )
     train, error, memory = begin
@@ -131,7 +131,8 @@ def spec_to_start(settings: Settings, workspace: Workspace, form: Form, values: 
     spec = form.parse(workspace, values)
     assert isinstance(spec, TrainSpec)
     check_model(settings, workspace, spec.model)
-    require_usable(spec.model, workspace)
+    require_trainable(spec, workspace)
+    demo.check_nothing_sent(settings, spec.saving.trackers)
     demo.check_small(settings, "At most steps", spec.optimisation.max_steps, demo.MOST_STEPS)
     return spec
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import yaml
 
 from jobs.errors import BadInput
 from trainer.plan import choose_batching, choose_optimiser, default_learning_rate, total_steps
@@ -58,6 +59,10 @@ def test_every_preset_is_a_valid_spec_and_what_is_said_besides_wins(name: Preset
     assert (own.method.rank, own.max_length) == (3, 99)
     assert own.method.adapter == plain.method.adapter, "the rest of the group stays the preset's"
     assert TrainSpec.parse(own.model_dump(mode="json")) == own
+    # A value that equals the default where the preset says otherwise has to be said, too.
+    default = spec(preset=name, method={"rank": spec().method.rank}, max_length=spec().max_length)
+    for each in (plain, own, default):
+        assert TrainSpec.parse(yaml.safe_load(each.to_yaml(only_changed=True))) == each
 
 
 def test_an_unknown_preset_is_refused_with_those_there_are() -> None:

@@ -24,7 +24,7 @@ SPEC: dict[str, Any] = {"data": "sums", "method": {"rank": 8}}
 
 # A first attempt that is killed after step 5, and a second that goes on from step 3.
 TWO_ATTEMPTS = """
-    import json, sys, socket
+    import json, sys, socket, time
     from pathlib import Path
     from trainer.trackers import open_trackers
     reached = []
@@ -39,6 +39,8 @@ TWO_ATTEMPTS = """
             if step == 6:
                 trackers.log(step, {"eval_loss": 0.5})
         trackers.close()
+        if "wandb" in names:
+            time.sleep(1.1)  # W&B names its folders by the second; attempts of a real run are further apart
     listening = [each for each in __import__("psutil").Process().net_connections() if each.status == "LISTEN"]
     print(json.dumps({"reached": reached, "listening": len(listening), "said": said}))
 """

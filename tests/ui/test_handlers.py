@@ -62,7 +62,7 @@ def test_every_tabs_handlers_leave_torch_alone(tmp_path: Path) -> None:
         export_tab.size_choices(workspace, train.id)
         chat_panel.held_out_prompt(workspace, train.id)
         chat_panel.chat_view(workspace, "")
-        machine.queue_view(workspace, "", demo=False)
+        machine.strip_view(workspace, "")
         print([name for name in ("torch", "transformers", "trl", "unsloth", "peft", "datasets") if name in sys.modules])
     """
     result = subprocess.run(

@@ -81,6 +81,20 @@ def test_what_is_picked_survives_a_refresh_and_its_curves_lie_over_one_another(w
     assert [job.id for job in runs_panel.picked_runs(workspace)] == [second.id]
 
 
+def test_other_runs_are_drawn_by_the_chart_that_was_hidden(workspace: Workspace) -> None:
+    first, second = run(workspace, "a"), run(workspace, "b")
+
+    def visible(shown: list[Any]) -> list[bool]:
+        return [each["elem_classes"] == runs_compare.SHOWN for each in shown[1:3]]
+
+    one = runs_compare.show([first], "loss")
+    two = runs_compare.show([first, second], "loss", one[-1])
+    first.append_event({"type": "metric", "attempt": 1, "step": 9, "time": 0.0, "loss": 0.5})
+    same = runs_compare.show([first, second], "loss", two[-1])
+    assert visible(one) == visible(runs_compare.show([first], "loss")) != visible(two) == visible(same)
+    assert runs_compare.show([first, second], "loss", same[-1]) == [SKIP] * 7
+
+
 def test_runs_of_one_title_are_told_apart(workspace: Workspace) -> None:
     names = runs_compare.run_names([run(workspace, "same"), run(workspace, "same")])
     assert len(set(names)) == 2
@@ -88,8 +102,8 @@ def test_runs_of_one_title_are_told_apart(workspace: Workspace) -> None:
 
 def test_without_a_held_out_loss_the_overlay_says_so(workspace: Workspace) -> None:
     shown = runs_compare.show([run(workspace, "a")], "eval_loss")
-    assert shown[1]["visible"] is False
-    assert "held-out rows" in shown[2]["value"]
+    assert shown[1]["elem_classes"] == shown[2]["elem_classes"] == runs_compare.AWAY
+    assert "held-out rows" in shown[3]["value"]
 
 
 def test_two_picked_runs_show_what_differs(workspace: Workspace) -> None:
@@ -113,7 +127,7 @@ def test_typed_tags_are_not_put_back_while_the_same_run_is_picked(workspace: Wor
     shown = runs_panel.show_picked(workspace)
     about = repr([job.id])
     assert about in shown
-    compared = shown[5]
+    compared = shown[6]
     assert all(value is SKIP for value in runs_panel.show_picked(workspace, about, compared))
 
 

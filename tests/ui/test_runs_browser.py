@@ -30,7 +30,7 @@ def pick(page: Any, title: str) -> None:
 
 
 def overlaid(page: Any) -> Any:
-    return page.locator("#runs .hearth-chart .mark-line path")
+    return page.locator("#runs .hearth-chart:visible .mark-line path")
 
 
 def test_runs_are_laid_over_one_another_tagged_deleted_and_brought_back(page: Any, served: Served) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from jobs.directory import JobDirectory, State, Status
-from jobs.errors import BadInput, Missing
+from jobs.errors import BadInput
 from jobs.workspace import Workspace
 from tests.toys import write_rows
 from ui.charts import CHARTS, POINTS, chart_frame, thin
@@ -187,10 +187,3 @@ def test_an_answer_that_failed_shows_why(workspace: Workspace) -> None:
     job.reply("1", {"error": {"what": "No base.", "why": "-", "fix": "Ask one."}, "finished": True})
     answer = answer_of(workspace, read_turns(workspace)[0], "base")
     assert answer is not None and answer.done and answer.error == "No base. Ask one."
-
-
-def test_a_job_that_no_longer_waits_cannot_move_up(workspace: Workspace) -> None:
-    from ui.machine import run_next
-
-    with pytest.raises(Missing):
-        run_next(workspace, str(workspace.jobs / "none"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datasets_src.store import open_version
 from jobs.workspace import Workspace
 from models.reference import require_usable
-from trainer.rows import require_kind
+from trainer.kinds import require_kind
 from trainer.spec import TrainSpec
 from trainer.trackers import require_trackers
 

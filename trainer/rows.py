@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from datasets_src.rows import Kind, Part
+from datasets_src.rows import Part
 from datasets_src.store import DatasetVersion, open_version
 from datasets_src.tokens import (
     MarkedRow,
@@ -22,26 +22,12 @@ from jobs.context import JobContext
 from jobs.errors import BadInput
 from jobs.workspace import Workspace
 from models.chat_template import ChatTokenizer, TokenisedRow
-from trainer.options import Objective
+from trainer.kinds import WHAT_IS_LEARNED, require_kind
 from trainer.spec import TrainSpec
 
 Item = dict[str, Any]
 Progress = Callable[[int, int], None]
 
-# Which kinds of rows an objective can learn from.
-KINDS: dict[Objective, tuple[Kind, ...]] = {
-    "sft": ("conversation", "preference", "unpaired", "text"),
-    "continued": ("text", "conversation"),
-    "dpo": ("preference",),
-    "orpo": ("preference",),
-    "kto": ("unpaired", "preference"),
-}
-# What supervised training makes of rows that are no plain conversations.
-WHAT_IS_LEARNED: dict[str, str] = {
-    "preference": "preference pairs: the chosen answers are learned, the rejected ones are not used.",
-    "unpaired": "answers marked good or bad: the good ones are learned, the bad ones are not used.",
-    "text": "plain text: every token of it is learned.",
-}
 HELD_OUT = "held_out"
 
 
@@ -101,18 +87,6 @@ def read_rows(context: JobContext, spec: TrainSpec, version: DatasetVersion, tok
         elif name != HELD_OUT:
             context.log(f"{name} has no held-out rows, so nothing is measured on it.")
     return TrainingRows(train, evaluation, version.eval())
-
-
-def require_kind(objective: Objective, version: DatasetVersion) -> None:
-    """Raise BadInput when the dataset's rows are of a kind that the objective can't learn from."""
-    if version.kind in KINDS[objective]:
-        return
-    able = [name for name, kinds in KINDS.items() if version.kind in kinds]
-    raise BadInput(
-        f"{objective} can't learn from {version.id}.",
-        f"Its rows are of the kind {version.kind}; {objective} needs {' or '.join(KINDS[objective])}.",
-        f"Choose another dataset, or one of: {', '.join(able)} (method.objective).",
-    )
 
 
 def rows_of(

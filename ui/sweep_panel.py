@@ -30,8 +30,8 @@ from ui.words import STATES, count, when
 TAB = "training"
 KEY, SORT = "sweep", "sweep_sort"
 NOTHING = (
-    "No sweep yet. Name options with the values to try, such as method.rank and 8, 16, 32; all else is as in the form "
-    "above. Each combination becomes a training of its own, and here they are compared."
+    "No sweep yet. Name options with the values to try, such as method.rank and 8, 16, 32; all else is as under Train. "
+    "Each combination becomes a training of its own, and here they are compared."
 )
 SHOWN_RUNS = 6
 Base = Callable[[Workspace], dict[str, Any]]

@@ -10,7 +10,6 @@ from jobs.directory import JobDirectory, State, Status
 from jobs.errors import BadInput
 from jobs.workspace import Workspace
 from tests.toys import write_rows
-from ui.charts import CHARTS, POINTS, chart_frame, thin
 from ui.conversation import Ask, Turn, answer_of, ask, conversation_html, history, read_turns, save_turns
 from ui.drafts import read_draft, save_draft
 from ui.errors import explain, job_error
@@ -152,17 +151,6 @@ def test_a_visitor_does_not_learn_the_names_of_others() -> None:
     waiting = "Waiting for Snake (20261120-1-train-01a4, workspace /data/visitors/0123abcd)"
     assert without_visitors(waiting) == "Waiting for Snake (20261120-1-train-01a4)"
     assert without_visitors("Waiting for Snake (a, workspace /home/me/ws)").endswith("/home/me/ws)")
-
-
-def test_charts_thin_long_runs_and_keep_the_last_step() -> None:
-    points = thin([(step, 1.0) for step in range(5001)])
-    assert len(points) <= POINTS + 1 and points[0][0] == 0 and points[-1][0] == 5000
-
-
-def test_the_loss_chart_draws_both_lines() -> None:
-    metrics = [{"step": 1, "loss": 2.0}, {"step": 2, "loss": 1.0}, {"step": 2, "eval_loss": 1.5}]
-    frame = chart_frame(CHARTS[0], metrics)
-    assert list(frame["line"]) == ["training rows", "training rows", "held-out rows"]
 
 
 def test_a_conversation_gives_each_side_its_own_answers(workspace: Workspace) -> None:

@@ -110,7 +110,7 @@ def test_preferences_after_the_moves_keep_or_improve_the_decisions(demo: dict[st
 @pytest.mark.parametrize("objective", ["dpo", "kto", "orpo"])
 def test_chosen_moves_get_ahead_of_rejected_ones_on_held_out_pairs(pairs: Path, objective: str) -> None:
     options = ["--name", objective, "--method.objective", objective, "--optimisation.learning_rate", "0.0002"]
-    steps = ["--optimisation.batch_size", "8", "--optimisation.max_steps", "12", "--saving.evaluate_every", "4"]
+    steps = ["--optimisation.batch_size", "8", "--optimisation.max_steps", "9", "--saving.evaluate_every", "3"]
     done = hearth("train", "recipes/snake/dpo.yaml", *options, *steps, "--workspace", str(pairs))
     measured = margins(pairs, done["job"])
     assert len(measured) >= 3

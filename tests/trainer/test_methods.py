@@ -95,7 +95,7 @@ def test_every_objective_learns_with_every_adapter(toys: Workspace, tiny_model: 
         require_learned(job)
 
 
-@pytest.mark.slow
+@pytest.mark.heavy
 def test_the_preference_objectives_raise_the_margin_and_rows_one_after_the_other_give_what_padded_ones_do(
     toys: Workspace, tiny_model: Path
 ) -> None:

@@ -68,7 +68,7 @@ def reached(job: JobDirectory, step: int, attempt: int = 1) -> bool:
     return any(event["step"] >= step and event["attempt"] >= attempt for event in job.metrics())
 
 
-@pytest.mark.slow
+@pytest.mark.heavy
 def test_a_killed_run_shows_as_lost_and_resumes_to_the_same_weights_bit_for_bit(train: Train) -> None:
     """With workers as the product starts them; the other tests of this file fork theirs, which is sooner done."""
     whole = train(**OPTIONS)

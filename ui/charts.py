@@ -20,6 +20,7 @@ from ui.page import SKIP, Page
 from ui.samples_view import samples_html
 
 WIDE_POINTS = 400
+CHART, AWAY = "hearth-chart", "hearth-away"
 SMALL_POINTS = 150
 REDRAW_SECONDS = 5.0
 KEPT_DRAWINGS = 16
@@ -166,19 +167,21 @@ def _values(found: Curves) -> list[Any]:
     machine = any(seen for seen, chart in zip(shown, CHARTS, strict=True) if chart.place == "machine")
     values = [_update(chart, rows, seen) for chart, rows, seen in zip(CHARTS, tables, shown, strict=True)]
     answers = samples_html(found.samples)
-    return [*values, gr.update(visible=machine), gr.update(visible=bool(answers)), answers]
+    together = gr.update(visible=True, elem_classes=[]) if machine else gr.update(elem_classes=[AWAY])
+    return [*values, together, gr.update(visible=bool(answers)), answers]
 
 
 def _update(chart: Chart, rows: dict[str, Any], seen: bool) -> Any:
+    # Put out of sight rather than taken out of the page, where Gradio's plot would fail at measuring itself.
     if not seen:
-        return gr.update(visible=False)
+        return gr.update(elem_classes=[CHART, AWAY])
     if not chart.prefix:
-        return gr.update(value=rows, visible=True)
+        return gr.update(value=rows, visible=True, elem_classes=[CHART])
     names = sorted({str(row[2]) for row in rows["data"]})
     colours = dict(zip(names, SET_COLOURS * len(names), strict=False))
     # A plot takes other lines only when it is drawn anew, which another title makes it do.
     title = f"{chart.title}: {', '.join(names)}"
-    return gr.update(value=rows, visible=True, color_map=colours, title=title)
+    return gr.update(value=rows, visible=True, elem_classes=[CHART], color_map=colours, title=title)
 
 
 def has_line(rows: dict[str, Any]) -> bool:
@@ -248,5 +251,5 @@ def plot(chart: Chart) -> Any:
         show_label=False,
         min_width=200,
         buttons=[],
-        elem_classes="hearth-chart",
+        elem_classes=CHART,
     )

@@ -39,7 +39,7 @@ def lines(job: JobDirectory, title: str) -> dict[str, list[tuple[int, float]]]:
 
 def shown(job: JobDirectory) -> set[str]:
     values = updates(job)[: len(CHARTS)]
-    return {each.title for each, value in zip(CHARTS, values, strict=True) if value["visible"]}
+    return {each.title for each, value in zip(CHARTS, values, strict=True) if value.get("visible")}
 
 
 def test_loss_is_drawn_raw_and_smoothed_and_held_out_loss_beside_them(job: JobDirectory) -> None:

@@ -113,7 +113,7 @@ def test_from_a_preset_that_is_made_to_fit_to_two_runs_over_one_another(
     page.get_by_role("tab", name="Runs").click()
     (other,) = [run for run in served.workspace.list_jobs("train") if run.id != job.id]  # the first is picked still
     page.locator(f"#runs-table [data-about='{other.id}']").click()
-    playwright.expect(page.locator("#runs .hearth-chart .mark-line path")).to_have_count(2, timeout=20_000)
+    playwright.expect(page.locator("#runs .hearth-chart:visible .mark-line path")).to_have_count(2, timeout=20_000)
     playwright.expect(page.locator("#runs-difference")).to_contain_text("optimisation.max_steps")
 
 

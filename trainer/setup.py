@@ -67,18 +67,28 @@ def set_up(context: JobContext) -> Setup:
     backend = get_backend(backend_name)
     base = _base(context, spec)
     shape, setting = read_shape(base.folder), replace(setting_for(spec, hardware), backend=backend_name)
-    estimated = estimate(shape, spec, setting)
-    _check_room(context, spec, hardware, shape, setting, estimated)
     version = open_version(context.workspace, context.decided("data") or spec.data)
     needs_template = spec.method.objective != "continued"
     tokenizer = ChatTokenizer.load(base.folder, needs_template=needs_template)
     rows = read_rows(context, spec, version, tokenizer)
+    real = as_long_as_rows(spec, rows)
+    estimated = estimate(shape, real, setting)
+    _check_room(context, real, hardware, shape, setting, estimated)
     context.resolve("hardware", hardware.describe(), "probed")
     context.resolve("data", f"{version.name}@{version.version}", "spec" if "@" in spec.data else "latest version")
     context.resolve("rows", len(rows.train.items), "rows with an answer within max_length")
     context.resolve("seed", spec.seed, "spec")
     context.resolve("libraries", _library_versions(), "installed")
     return Setup(spec, hardware, backend, base, tokenizer, rows, shape, setting, estimated, limit)
+
+
+def as_long_as_rows(spec: TrainSpec, rows: TrainingRows) -> TrainSpec:
+    """The spec with the length that its rows really have, where they aren't packed to the full: what takes memory."""
+    packed = spec.method.objective == "continued" or spec.optimisation.batching == "packing"
+    if packed:
+        return spec
+    longest = max(len(ids) for item in rows.train.items for name, ids in item.items() if name.endswith("ids"))
+    return spec.model_copy(update={"max_length": min(spec.max_length, max(16, longest))})
 
 
 def _base(context: JobContext, spec: TrainSpec) -> ResolvedModel:

@@ -97,7 +97,7 @@ def require_same(job: JobDirectory, history: list[dict[str, float]], tolerance: 
     for ours, theirs in (("loss", "loss"), ("learning_rate", "learning_rate"), ("eval_loss", "eval_loss")):
         trained = [event[ours] for event in job.metrics() if ours in event]
         again = [entry[theirs] for entry in history if theirs in entry]
-        assert len(trained) >= 3
+        assert len(trained) >= 2
         assert again == pytest.approx(trained, abs=tolerance), f"{ours} of {job.header['spec']}"
 
 

@@ -13,6 +13,7 @@ import psutil
 from jobs.context import JobContext
 from models.hardware import GB
 from trainer.collate import COUNTED
+from trainer.memory.constants import CUDA_CONTEXT
 from trainer.memory.records import corrected
 
 if TYPE_CHECKING:
@@ -67,4 +68,5 @@ def one_step(trainer: Any, batch_size: int) -> Probed:
             model.zero_grad(set_to_none=True)
     trainer._metrics["train"].clear()
     trainer._total_train_tokens = 0
-    return Probed(tokens, torch.cuda.max_memory_reserved() if on_gpu else max(held, before))
+    # The allocator's figure lacks what CUDA itself takes of the card, which the estimate counts.
+    return Probed(tokens, torch.cuda.max_memory_reserved() + CUDA_CONTEXT if on_gpu else max(held, before))

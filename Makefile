@@ -3,6 +3,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
+# Tests run in two processes, each test file in one of them, with one thread each: small models gain nothing from more.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 .PHONY: run demo test test-heavy test-all lint format clean
 
@@ -14,13 +16,13 @@ demo: .venv/.installed
 
 # Everything but the heavier suites, which `make test-all` adds.
 test: .venv/.installed-dev
-	$(BIN)/python -m pytest -m "not heavy" $(ARGS)
+	$(PYTEST) -m "not heavy" $(ARGS)
 
 test-heavy: .venv/.installed-dev
-	$(BIN)/python -m pytest -m heavy $(ARGS)
+	$(PYTEST) -m heavy $(ARGS)
 
 test-all: .venv/.installed-dev
-	$(BIN)/python -m pytest $(ARGS)
+	$(PYTEST) $(ARGS)
 
 lint: .venv/.installed-dev
 	$(BIN)/ruff check .

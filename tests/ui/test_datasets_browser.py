@@ -75,7 +75,9 @@ def test_from_an_odd_file_over_remedies_and_the_mask_to_a_dataset(page: Any, ser
     # Remedies are chosen on the cards, and a page that is opened again still says so.
     empty.get_by_role("button", name="Drop these rows").click()
     address = page.locator("#health [data-check=email]")
-    address.get_by_role("button", name=re.compile("^Fix")).click()
+    mend = address.get_by_role("button", name=re.compile("^Fix"))
+    mend.click()
+    expect(mend).to_have_attribute("aria-pressed", "true")
     expect(page.locator("#health .stale")).to_contain_text("changed since then")
     open_page(page, served)
     expect(address.get_by_role("button", name=re.compile("^Fix"))).to_have_attribute("aria-pressed", "true")

@@ -84,7 +84,10 @@ def test_the_parts_add_up_and_none_is_below_zero(
 def test_pairs_take_at_least_what_answers_take(
     model: str, setting: Setting, adapter: str, batch: int, length: int, checkpointing: bool
 ) -> None:
-    """The chunks of the two losses differ; with them apart, and with all logits held, a pair is never less."""
+    """The chunks of the two losses differ; with them apart, and with all logits held, a pair is never less.
+
+    Its activations are twice an answer's, or less where the layers' inputs lie in system memory from a size on.
+    """
     options: dict[str, Any] = {
         "adapter": adapter, "batch_size": batch, "max_length": length, "gradient_checkpointing": checkpointing
     }  # fmt: skip
@@ -92,7 +95,10 @@ def test_pairs_take_at_least_what_answers_take(
     for objective in ("dpo", "orpo", "kto"):
         pairs = estimate(shape, described(objective=objective, **options), setting)
         answers = estimate(shape, described(**options), setting)
-        assert pairs.activations.bytes >= answers.activations.bytes * (1 if objective == "kto" else 1.5)
+        rows, moved = (1 if objective == "kto" else 2), "system memory" in pairs.activations.reason
+        assert answers.activations.bytes <= pairs.activations.bytes <= answers.activations.bytes * rows * (1 + 1e-9)
+        assert moved or pairs.activations.bytes == pytest.approx(answers.activations.bytes * rows)
+        assert objective == "kto" or pairs.activations.bytes > answers.activations.bytes
         assert pairs.weights.bytes >= answers.weights.bytes
         full = replace(setting, logits="full")
         assert total(model, full, objective=objective, **options) >= total(model, full, **options)

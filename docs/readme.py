@@ -20,7 +20,8 @@ from datasets_src.expansion import ExpansionSpec
 from datasets_src.spec import DatasetSpec
 from datasets_src.synthesis.spec import SynthesisSpec
 from docs.formats import checks_page, formats_page
-from evaluation.spec import ChatSpec, EvaluateSpec
+from evaluation.chat_spec import ChatSpec
+from evaluation.spec import EvaluateSpec
 from export.spec import ExportSpec
 from trainer.spec import TrainSpec
 from trainer.sweep import SweepSpec

@@ -1,54 +1,105 @@
-"""The job of kind "chat": holds a tuned model and its base, and answers with both side by side until it is closed.
+"""The job of kind "chat": holds up to four models and answers with them side by side until it is closed.
 
-A request is `{"messages": […], "sides": ["base", "tuned"], …}` (`ChatRequest`). Its reply is a stream of parts:
-`{"side", "text"}` while a side writes, `{"side", "done": true, "seconds", "tokens", "time_to_first_token"}` when it
-ends, `{"finished": true}` last; `{"error": {what, why, fix}, "finished": true}` for a request that can't be answered.
+A request is `{"asks": [{"voice": 0, "messages": […], "sampling": {…}}, …]}` (`ChatRequest`). Its reply is a stream of
+parts: `{"voice", "text"}` while a model writes, `{"voice", "done": true, "seconds", "tokens", "time_to_first_token",
+"memory_bytes", "prompt", …}` when it ends, `{"finished": true}` last. A request that can't be answered gets
+`{"error": {what, why, fix}, "finished": true}`, one model that can't the same error in its own `done`.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
 
-from evaluation.generate import Piece, stream
-from evaluation.spec import ChatRequest, ChatSpec, Side
+from evaluation.chat_spec import ChatRequest, ChatSpec, VoiceAsk
+from evaluation.voices import Asked, Loaded, Part, Voices
 from jobs.context import JobContext
 from jobs.errors import BadInput, UserError
-
-if TYPE_CHECKING:
-    from models.load import LoadedModel
-    from models.reference import ResolvedModel
+from models.reference import ModelRef, ResolvedModel, require_gguf, resolve
 
 POLL_SECONDS = 0.05
+NOTHING_NEW_SECONDS = 0.01
 ASK_OTHERS_SECONDS = 1.0
+# Beside the weights: keys and values, activations, and what a library needs for itself.
+ROOM_BESIDE_WEIGHTS = 1.2
+SHARE_OF_FREE_MEMORY = 0.9
 
 
-@dataclass(frozen=True)
-class Voice:
-    """One side of the chat: a loaded model, and whether it answers without its adapter."""
+class Chat:
+    """The models of a chat, all open at once, or one load after the other where they don't fit together."""
 
-    loaded: LoadedModel
-    base_only: bool
+    def __init__(self, context: JobContext, spec: ChatSpec) -> None:
+        self._context = context
+        self._groups = _groups(context, spec)
+        needed, free = sum(_bytes_of(group, spec) for group in self._groups), _free_memory()
+        self._together = needed <= SHARE_OF_FREE_MEMORY * free or len(self._groups) == 1
+        figures = f"they need about {needed / 1e9:.1f} GB, {free / 1e9:.1f} GB are free"
+        context.resolve("together", self._together, figures)
+        if self._together:
+            for group in self._groups:
+                group.open()
+        else:
+            context.log(f"The models answer one after the other: {figures}")
 
+    def reply(self, request_id: str, values: dict[str, Any]) -> None:
+        """Stream the answers to a request. One that can't be answered gets its error as the reply; the job goes on."""
+        try:
+            request = ChatRequest.parse(values, "the chat request")
+            for part in self._parts(request.asks):
+                if part is None:
+                    time.sleep(NOTHING_NEW_SECONDS)
+                else:
+                    self._context.directory.reply(request_id, part)
+                if self._context.should_stop():
+                    self._context.directory.reply(request_id, {"finished": True, "stopped": True})
+                    self._context.check_stop()
+        except UserError as error:
+            shown = {"what": error.what, "why": error.why, "fix": error.fix}
+            self._context.directory.reply(request_id, {"error": shown, "finished": True})
+            return
+        self._context.directory.reply(request_id, {"finished": True})
 
-@dataclass
-class Answer:
-    """One side's answer while it is written. Seconds count this side's own work alone: the sides take turns."""
+    def close(self) -> None:
+        for group in self._groups:
+            group.close()
 
-    side: Side
-    pieces: Iterator[Piece]
-    tokens: int = 0
-    seconds: float = 0.0
-    first_token: float | None = None
+    def _parts(self, asks: Sequence[VoiceAsk]) -> Iterator[Part | None]:
+        known = {place for group in self._groups for place in group.places}
+        for ask in asks:
+            if ask.voice not in known:
+                raise BadInput(
+                    f"Model {ask.voice + 1} was asked.",
+                    f"This chat holds {len(known)}.",
+                    "Open a chat that has it.",
+                )
+        wanted = [
+            (group, [ask for ask in asks if ask.voice in group.places])
+            for group in self._groups
+            if any(ask.voice in group.places for ask in asks)
+        ]
+        if self._together:
+            yield from _side_by_side([group.answer(own) for group, own in wanted])
+            return
+        for group, own in wanted:
+            group.open()
+            yield from group.answer(own)
+            group.close()
 
 
 def run(context: JobContext) -> dict[str, Any]:
     """Answer requests until stopped, left idle for idle_minutes, or until another job waits for the machine."""
     spec = ChatSpec.parse(context.spec)
     context.progress(None, "loading")
-    voices = _load(context, spec)
+    chat = Chat(context, spec)
+    try:
+        return _serve(context, spec, chat)
+    finally:
+        chat.close()
+
+
+def _serve(context: JobContext, spec: ChatSpec, chat: Chat) -> dict[str, Any]:
     answered = 0
     last_used = last_asked = time.monotonic()
     context.progress(None, "ready")
@@ -57,7 +108,7 @@ def run(context: JobContext) -> dict[str, Any]:
         request = context.directory.next_request()
         if request is not None:
             context.progress(None, "answering")
-            _reply(context, voices, *request)
+            chat.reply(*request)
             answered += 1
             last_used = time.monotonic()
             context.progress(None, "ready")
@@ -78,90 +129,70 @@ def _close(context: JobContext, message: str, answered: int) -> dict[str, Any]:
     return {"message": message, "answers": answered}
 
 
-def _load(context: JobContext, spec: ChatSpec) -> dict[Side, Voice]:
-    """Both sides. An adapter shares its base's load; a fully trained model needs a second load for its base."""
-    from models.chat_template import ChatTokenizer
-    from models.load import load_resolved
-    from models.reference import resolve
-
-    files = resolve(spec.model, context.workspace)
-    tuned = load_resolved(files, precision=spec.precision)
-    context.resolve("model", files.name, f"'{spec.model}'")
-    context.resolve("precision", tuned.dtype, tuned.origin["precision"])
-    context.resolve("device", tuned.device, "where the model was loaded")
-    if files.adapter is not None:
-        base = replace(tuned, tokenizer=ChatTokenizer.load(files.folder))
-        return {"base": Voice(base, base_only=True), "tuned": Voice(tuned, base_only=False)}
-    base_files = _base_of_full_training(context, spec)
-    if base_files is None:
-        return {"tuned": Voice(tuned, base_only=False)}
-    base = load_resolved(base_files, precision=spec.precision)
-    return {"base": Voice(base, base_only=False), "tuned": Voice(tuned, base_only=False)}
+def _side_by_side(streams: list[Iterator[Part | None]]) -> Iterator[Part | None]:
+    """A part of each stream in turn; None when none of them had anything new."""
+    while streams:
+        news = False
+        for each in list(streams):
+            try:
+                part = next(each)
+            except StopIteration:
+                streams.remove(each)
+                continue
+            if part is not None:
+                news = True
+                yield part
+        if not news:
+            yield None
 
 
-def _base_of_full_training(context: JobContext, spec: ChatSpec) -> ResolvedModel | None:
-    """What a job that trained all weights started from; None for a model that no job made."""
-    from models.reference import ModelRef, resolve
-
-    ref = ModelRef.parse(spec.model)
-    if ref.kind != "job":
-        return None
-    return resolve(str(context.workspace.job(ref.target).header["spec"]["model"]), context.workspace)
-
-
-def _reply(context: JobContext, voices: dict[Side, Voice], request_id: str, values: dict[str, Any]) -> None:
-    """Stream the answers. A request that can't be answered gets its error as the reply; the job goes on."""
-    try:
-        request = ChatRequest.parse(values, "the chat request")
-        answers = _begin(voices, request)
-        while answers:
-            answers = [answer for answer in answers if _advance(context, request_id, answer)]
-            if context.should_stop():
-                context.directory.reply(request_id, {"finished": True, "stopped": True})
-                context.check_stop()
-    except UserError as error:
-        shown = {"what": error.what, "why": error.why, "fix": error.fix}
-        context.directory.reply(request_id, {"error": shown, "finished": True})
-        return
-    context.directory.reply(request_id, {"finished": True})
+def _groups(context: JobContext, spec: ChatSpec) -> list[Voices]:
+    """The models by what they share: those of one base folder, and each that is asked for itself."""
+    by_folder: dict[Path, list[tuple[int, ResolvedModel]]] = {}
+    groups: list[Voices] = []
+    names = []
+    for place, text in enumerate(spec.models):
+        context.progress(None, f"finding {text}")
+        ref = ModelRef.parse(text)
+        if ref.asked:
+            groups.append(Asked((place,), ref, spec))
+            names.append(ref.short)
+            continue
+        files = resolve(ref, context.workspace)
+        by_folder.setdefault(files.folder, []).append((place, files))
+        names.append(files.name)
+    context.resolve("names", names, "what the models call themselves")
+    loaded: list[Voices] = [
+        Loaded(tuple(place for place, _ in own), [files for _, files in own], spec) for own in by_folder.values()
+    ]
+    return loaded + groups
 
 
-def _begin(voices: dict[Side, Voice], request: ChatRequest) -> list[Answer]:
-    missing = [side for side in request.sides if side not in voices]
-    if missing:
-        raise BadInput(
-            f"The side '{missing[0]}' was asked for.",
-            "This model has no adapter to switch off, and no job says what it was trained from.",
-            "Ask the side 'tuned' alone, or open the chat on a train job.",
-        )
-    messages = [{"role": message.role, "content": message.content} for message in request.messages]
-    return [Answer(side, _stream(voices[side], messages, request)) for side in dict.fromkeys(request.sides)]
+def _bytes_of(group: Voices, spec: ChatSpec) -> float:
+    """About how much memory a group takes here; nothing where a server elsewhere holds the model."""
+    if isinstance(group, Asked):
+        path = require_gguf(group.ref) if group.ref.kind == "gguf" else None
+        return ROOM_BESIDE_WEIGHTS * path.stat().st_size if path else 0.0
+    assert isinstance(group, Loaded)
+    from models.folder import count_parameters
+    from models.hardware import probe
+    from models.precision import choose_precision
+
+    each = {"4bit": 0.65, "8bit": 1.1}.get(spec.quantisation)
+    if each is None:
+        each = 4 if choose_precision(spec.precision, probe()).value == "fp32" else 2
+    weights = count_parameters(group.files[0].folder) * each
+    adapters = sum(_size(files.adapter) for files in group.files if files.adapter is not None)
+    return ROOM_BESIDE_WEIGHTS * weights + adapters
 
 
-def _stream(voice: Voice, messages: list[dict[str, Any]], request: ChatRequest) -> Iterator[Piece]:
-    return stream(
-        voice.loaded,
-        messages,
-        max_new_tokens=request.max_new_tokens,
-        temperature=request.temperature,
-        top_p=request.top_p,
-        seed=request.seed,
-        base_only=voice.base_only,
-    )
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.glob("*.safetensors"))
 
 
-def _advance(context: JobContext, request_id: str, answer: Answer) -> bool:
-    """Write one more token of one side; False when it is complete."""
-    started = time.perf_counter()
-    piece = next(answer.pieces, None)
-    answer.seconds += time.perf_counter() - started
-    if piece is None:
-        figures = {"seconds": answer.seconds, "tokens": answer.tokens, "time_to_first_token": answer.first_token}
-        context.directory.reply(request_id, {"side": answer.side, "done": True, **figures})
-        return False
-    answer.tokens = piece.tokens
-    if answer.first_token is None:
-        answer.first_token = answer.seconds
-    if piece.text:
-        context.directory.reply(request_id, {"side": answer.side, "text": piece.text})
-    return True
+def _free_memory() -> int:
+    """Bytes that are free where models are loaded: on the first GPU, else in the machine."""
+    from models.hardware import probe
+
+    found = probe()
+    return found.gpus[0].memory_free if found.gpus else found.memory_free

@@ -32,6 +32,10 @@ class SharedLoad:
             self._names[each.adapter] = name
         self.loaded.model.eval()
 
+    def adapter_name(self, files: ResolvedModel) -> str:
+        """What PEFT calls the adapter of `files` in this load; `__base__` where it has none."""
+        return "__base__" if files.adapter is None else self._names[files.adapter]
+
     @contextmanager
     def answering(self, files: ResolvedModel) -> Iterator[LoadedModel]:
         """Inside, the model answers as `files` says, with the tokenizer and chat template that belong to it."""

@@ -6,8 +6,9 @@ path/to/folder        a model saved by transformers (safetensors)
 job:<id>              what a train job made: its adapter with its base, or its whole model
 job:<id>@<step>       the same as it was at that step, where a checkpoint of it is kept
 adapter:<folder>      a PEFT adapter with its base
-path/to/file.gguf     a GGUF file
-http://…              an OpenAI-compatible endpoint
+path/to/file.gguf     a GGUF file, answered for by llama.cpp
+ollama:<name>         a model of Ollama, at OLLAMA_HOST or on this machine
+https://…/v1#<name>   a model of an OpenAI-compatible endpoint
 """
 
 from __future__ import annotations
@@ -16,13 +17,16 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from jobs.directory import JobDirectory
 from jobs.errors import BadInput, Missing
 from jobs.files import read_json
 from jobs.workspace import Workspace
 
-RefKind = Literal["embedded", "hub", "local", "job", "adapter", "gguf", "endpoint"]
+RefKind = Literal["embedded", "hub", "local", "job", "adapter", "gguf", "ollama", "endpoint"]
+# Models that answer through a chat endpoint: their weights are not in our hands.
+ASKED_KINDS = ("gguf", "ollama", "endpoint")
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,19 @@ class ModelRef:
 
     @property
     def text(self) -> str:
-        return f"{self.kind}:{self.target}" if self.kind in ("job", "adapter") else self.target
+        return f"{self.kind}:{self.target}" if self.kind in ("job", "adapter", "ollama") else self.target
+
+    @property
+    def asked(self) -> bool:
+        """Whether it is asked through a chat endpoint rather than loaded from its weights."""
+        return self.kind in ASKED_KINDS
+
+    @property
+    def short(self) -> str:
+        """What reports call a model that is asked: the file's, Ollama's or the endpoint's name of it."""
+        if self.kind == "gguf":
+            return Path(self.target).stem
+        return self.target.rpartition("#")[2] if self.kind == "endpoint" else self.target
 
     @classmethod
     def parse(cls, text: str) -> ModelRef:
@@ -43,8 +59,9 @@ class ModelRef:
         if text == "embedded":
             return cls("embedded", text)
         if text.startswith(("http://", "https://")):
+            _require_endpoint(text)
             return cls("endpoint", text)
-        for kind in ("job", "adapter"):
+        for kind in ("job", "adapter", "ollama"):
             if text.startswith(f"{kind}:") and text != f"{kind}:":
                 return cls(kind, text.removeprefix(f"{kind}:"))  # type: ignore[arg-type]
         if text.lower().endswith(".gguf"):
@@ -55,7 +72,8 @@ class ModelRef:
             return cls("hub", text)
         raise BadInput(
             f"'{text}' names no model.",
-            "It is neither a folder that exists, nor a Hub id such as org/name, nor a .gguf file, nor `job:<id>`.",
+            "It is neither a folder that exists, nor a Hub id such as org/name, nor a .gguf file, nor `job:<id>`, "
+            "`ollama:<name>` or an endpoint's address.",
             "Check the spelling, or use `embedded` for the model that comes with Hearth.",
         )
 
@@ -106,6 +124,26 @@ def require_usable(text: str, workspace: Workspace) -> None:
         _require_weights(Path(ref.target))
     elif ref.kind == "job":
         _job_and_step(ref, workspace)
+    elif ref.kind == "gguf":
+        require_gguf(ref)
+
+
+def require_gguf(ref: ModelRef) -> Path:
+    """The GGUF file of a reference. Raises Missing when it isn't there."""
+    path = Path(ref.target).expanduser()
+    if not path.is_file():
+        raise Missing(f"There is no file {path}.", "The GGUF model is read from it.", "Check the path.")
+    return path
+
+
+def _require_endpoint(text: str) -> None:
+    parts = urlsplit(text)
+    if not parts.hostname or not parts.fragment or parts.username or parts.query:
+        raise BadInput(
+            "An endpoint's address and its model are written as https://host/v1#model.",
+            "What was given lacks the host or the model's name, or holds a password or query.",
+            "Write for example http://127.0.0.1:8000/v1#my-model; a key is read from an environment variable.",
+        )
 
 
 def _resolve_job(ref: ModelRef, workspace: Workspace | None) -> ResolvedModel:

@@ -1,13 +1,16 @@
-"""A side-by-side conversation: kept as a draft that names the chat jobs' requests; the answers are read from there.
+"""A conversation with several models: a tree of turns, kept as a draft that names the chat jobs' requests.
 
-It outlives the chat job: when that was closed to free the machine, the next question goes to a new one.
+A turn that is edited or tried again is a branch beside the first; `at` is the turn that is shown last. The answers are
+read from the jobs, so the conversation outlives them, a refresh and a restart. Sides are lettered in the order shown,
+which in a blind conversation is a shuffled one that never leaves the server.
 """
 
 from __future__ import annotations
 
+import random
+import secrets
 import time
-from dataclasses import asdict, dataclass, field
-from html import escape
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from jobs.directory import JobDirectory
@@ -15,118 +18,220 @@ from jobs.workspace import Workspace
 from ui.drafts import read_draft, save_draft
 
 DRAFT = "chat"
-SIDES = {"base": "Base model", "tuned": "Tuned model"}
-
-
-@dataclass(frozen=True)
-class Ask:
-    """A request to a chat job, and the sides that were asked to answer."""
-
-    job: str
-    request: str
-    sides: list[str]
+LETTERS = "ABCD"
+# A blind answer appears at this pace whoever wrote it: characters a second.
+PACE = 150
 
 
 @dataclass(frozen=True)
 class Turn:
-    """What was asked, and whom."""
+    """A question and whom it was put to; the lists have an entry for each side, in the order shown.
 
+    `voices` are places among the job's models, `models` what these are called, `sampling` how each was asked (its
+    system prompt too). `released`: when all answers of a blind turn were there, in seconds since 1970. `vote` is what
+    was preferred; `kept` the ids of interactions by letter.
+    """
+
+    id: str
+    parent: str | None
     text: str
-    asks: list[Ask] = field(default_factory=list)
+    job: str
+    request: str
+    voices: list[int]
+    models: list[str]
+    sampling: list[dict[str, Any]]
+    blind: bool = False
+    released: float | None = None
+    vote: str | None = None
+    kept: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def letters(self) -> str:
+        return LETTERS[: len(self.voices)]
 
 
 @dataclass(frozen=True)
 class Answer:
-    """One side's answer so far. Seconds are its own work alone."""
+    """One side's answer so far; figures are None until it is complete. Seconds and bytes are the chat job's own."""
 
     text: str = ""
     done: bool = False
+    error: str | None = None
     seconds: float | None = None
     tokens: int | None = None
-    error: str | None = None
+    time_to_first_token: float | None = None
+    memory_bytes: int | None = None
+    shared_by: int | None = None
+    together: int | None = None
+    prompt: list[Any] | None = None
+    prompt_tokens: int | None = None
 
 
-def read_turns(workspace: Workspace) -> list[Turn]:
+@dataclass(frozen=True)
+class Conversation:
+    """All turns by id, and the last one of the branch that is shown (None: nothing was said yet)."""
+
+    id: str
+    turns: dict[str, Turn]
+    at: str | None
+
+    def path(self) -> list[Turn]:
+        """The shown branch, oldest first."""
+        shown: list[Turn] = []
+        known = self.at
+        while known is not None:
+            shown.append(self.turns[known])
+            known = self.turns[known].parent
+        return shown[::-1]
+
+    def branches(self, turn: Turn) -> list[Turn]:
+        """The turns beside this one, itself included, oldest first."""
+        return [each for each in self.turns.values() if each.parent == turn.parent]
+
+    def newest_below(self, turn: Turn) -> str:
+        """The end of the branch of `turn` that was made last."""
+        below = [each for each in self.turns.values() if each.parent == turn.id]
+        return self.newest_below(below[-1]) if below else turn.id
+
+    @property
+    def revealed(self) -> bool:
+        """Whether who is who may be known: nothing is blind, or a vote was given on the shown branch."""
+        path = self.path()
+        return not any(turn.blind for turn in path) or any(turn.vote for turn in path)
+
+
+def read_conversation(workspace: Workspace) -> Conversation:
     draft = read_draft(workspace, DRAFT)
-    return [Turn(turn["text"], [Ask(**ask) for ask in turn["asks"]]) for turn in draft.get("turns", [])]
+    turns = {values["id"]: Turn(**values) for values in draft.get("tree", [])}
+    at = draft.get("at")
+    return Conversation(str(draft.get("conversation", "")), turns, at if at in turns else None)
 
 
-def save_turns(workspace: Workspace, turns: list[Turn]) -> None:
-    save_draft(workspace, DRAFT, turns=[asdict(turn) for turn in turns])
+def save_conversation(workspace: Workspace, conversation: Conversation) -> None:
+    tree = [asdict(turn) for turn in conversation.turns.values()]
+    save_draft(workspace, DRAFT, tree=tree, at=conversation.at, conversation=conversation.id)
 
 
-def ask(workspace: Workspace, job: JobDirectory, text: str, sides: list[str], max_new_tokens: int) -> None:
-    """Put a question to the sides. They share a request while their conversations are the same."""
-    turns = read_turns(workspace)
-    histories = {side: history(workspace, turns, side) for side in sides}
-    shared = all(histories[side] == histories[sides[0]] for side in sides)
+def begin_conversation(workspace: Workspace) -> None:
+    """Forget the turns; the next question begins anew, in a blind chat with sides shuffled anew."""
+    save_conversation(workspace, Conversation(secrets.token_hex(6), {}, None))
+
+
+def change_turn(workspace: Workspace, turn_id: str, **changes: Any) -> None:
+    conversation = read_conversation(workspace)
+    if turn_id in conversation.turns:
+        conversation.turns[turn_id] = replace(conversation.turns[turn_id], **changes)
+        save_conversation(workspace, conversation)
+
+
+def show_branch(workspace: Workspace, turn_id: str) -> None:
+    """Show the branch that a turn is on, to its newest end."""
+    conversation = read_conversation(workspace)
+    if turn_id in conversation.turns:
+        at = conversation.newest_below(conversation.turns[turn_id])
+        save_conversation(workspace, replace(conversation, at=at))
+
+
+def sides_for(conversation: Conversation, voices: int, blind: bool) -> list[int]:
+    """Which models answer next, in the order shown. Blind: two of them, shuffled once for the conversation."""
+    path = conversation.path()
+    if not blind:
+        return list(range(voices))
+    if path and path[-1].blind:
+        return path[-1].voices
+    return random.SystemRandom().sample(range(voices), min(2, voices))
+
+
+def ask(
+    workspace: Workspace,
+    job: JobDirectory,
+    text: str,
+    settings: list[dict[str, Any]],
+    *,
+    parent: str | None,
+    blind: bool = False,
+) -> Turn:
+    """Put a question to the job's models after the turn `parent`, in one request. `settings`: one for each model."""
+    conversation = read_conversation(workspace)
+    if not conversation.id:
+        begin_conversation(workspace)
+        conversation = read_conversation(workspace)
+    before = replace(conversation, at=parent)
+    models = list(job.header["spec"]["models"])
+    sides = sides_for(before, len(models), blind)
+    # Blind answers differ by the model alone.
+    used = [settings[0] if blind else settings[voice] for voice in sides]
     asks = []
-    for number, group in enumerate([sides] if shared else [[side] for side in sides]):
-        request = f"{time.time_ns():020d}-{number}"
-        messages = [*histories[group[0]], {"role": "user", "content": text}]
-        job.ask(request, {"messages": messages, "sides": group, "max_new_tokens": max_new_tokens})
-        asks.append(Ask(job.id, request, group))
-    save_turns(workspace, [*turns, Turn(text, asks)])
+    for side, voice in enumerate(sides):
+        sampling = {name: value for name, value in used[side].items() if name != "system"}
+        said = [*history(workspace, before.path(), side), {"role": "user", "content": text}]
+        system = [{"role": "system", "content": used[side]["system"]}] if used[side].get("system") else []
+        asks.append({"voice": voice, "messages": [*system, *said], "sampling": sampling})
+    request = f"{time.time_ns():020d}"
+    # In the order of the models, not of the sides.
+    job.ask(request, {"asks": sorted(asks, key=lambda each: each["voice"])})
+    names = [models[voice] for voice in sides]
+    turn = Turn(secrets.token_hex(6), parent, text, job.id, request, sides, names, used, blind)
+    conversation.turns[turn.id] = turn
+    save_conversation(workspace, replace(conversation, at=turn.id))
+    return turn
 
 
-def history(workspace: Workspace, turns: list[Turn], side: str) -> list[dict[str, str]]:
-    """The conversation as `side` knows it: only turns that it answered."""
+def history(workspace: Workspace, path: list[Turn], side: int) -> list[dict[str, str]]:
+    """The conversation as a side knows it. After a vote for one of two, both go on from the preferred answer."""
     messages: list[dict[str, str]] = []
-    for turn in turns:
-        answer = answer_of(workspace, turn, side)
+    for turn in path:
+        answers = answers_of(workspace, turn)
+        known = {"a": 0, "b": 1}.get(turn.vote or "", side)
+        answer = answers[known] if known < len(answers) else None
         if answer is not None and answer.done and answer.error is None and answer.text:
             messages += [{"role": "user", "content": turn.text}, {"role": "assistant", "content": answer.text}]
     return messages
 
 
-def answer_of(workspace: Workspace, turn: Turn, side: str) -> Answer | None:
-    """What a side has answered so far; None where it was not asked."""
-    found = next((each for each in turn.asks if side in each.sides), None)
-    if found is None:
-        return None
-    parts = JobDirectory(workspace.jobs / found.job).replies(found.request)
-    own = [part for part in parts if part.get("side") == side]
-    end: dict[str, Any] = next((part for part in own if part.get("done")), {})
-    error = next((part["error"] for part in parts if "error" in part), None)
+def answers_of(workspace: Workspace, turn: Turn) -> list[Answer]:
+    """What each side has answered so far."""
+    parts = JobDirectory(workspace.jobs / turn.job).replies(turn.request)
+    finished = any(part.get("finished") for part in parts)
+    refused = next((part["error"] for part in parts if "error" in part and "voice" not in part), None)
+    return [_answer([part for part in parts if part.get("voice") == voice], finished, refused) for voice in turn.voices]
+
+
+def _answer(own: list[dict[str, Any]], finished: bool, refused: dict[str, str] | None) -> Answer:
+    end = next((part for part in own if part.get("done")), {})
+    error = end.get("error") or refused
+    known = {name: end.get(name) for name in Answer.__dataclass_fields__ if name not in ("text", "done", "error")}
     return Answer(
         text="".join(part.get("text", "") for part in own),
-        done=bool(end) or any(part.get("finished") for part in parts),
-        seconds=end.get("seconds"),
-        tokens=end.get("tokens"),
-        error=f"{error['what']} {error['fix']}" if error else None,
+        done=bool(end) or finished,
+        error=f"{error['what']} {error['why']} {error['fix']}" if error else None,
+        **known,
     )
 
 
-def finished(workspace: Workspace) -> bool:
-    """Whether nobody is still to answer the last question."""
-    turns = read_turns(workspace)
-    answers = [answer_of(workspace, turns[-1], side) for side in SIDES] if turns else []
-    return all(answer is None or answer.done for answer in answers)
+def shown_answers(workspace: Workspace, turn: Turn, revealed: bool, now: float) -> list[Answer]:
+    """The answers as they may be seen. Blind ones are held until all are there, then all appear at the same pace:
+    when a text arrives tells nothing of who wrote it."""
+    answers = answers_of(workspace, turn)
+    if revealed:
+        return answers
+    if not all(answer.done for answer in answers):
+        return [Answer() for _ in answers]
+    if turn.released is None:
+        change_turn(workspace, turn.id, released=now)
+        return [Answer() for _ in answers]
+    characters = int((now - turn.released) * PACE)
+    whole = characters >= max(len(answer.text) for answer in answers)
+    return [
+        Answer(answer.text[:characters], done=whole, error="This model gave no answer." if answer.error else None)
+        for answer in answers
+    ]
 
 
-def conversation_html(workspace: Workspace) -> str:
-    """Each question with the answers beside each other."""
-    parts = []
-    for turn in read_turns(workspace):
-        answers = "".join(_answer_html(workspace, turn, side) for side in SIDES)
-        parts.append(f'<div class="asked">{_lines(turn.text)}</div><div class="answers">{answers}</div>')
-    return f'<div class="hearth-chat">{"".join(parts)}</div>' if parts else ""
-
-
-def _answer_html(workspace: Workspace, turn: Turn, side: str) -> str:
-    answer = answer_of(workspace, turn, side)
-    if answer is None:
-        return ""
-    about = ""
-    if answer.seconds and answer.tokens:
-        about = f"{answer.tokens} tokens in {answer.seconds:.1f} s"
-    body = escape(answer.error) if answer.error else _lines(answer.text)
-    if not body:
-        body = '<span class="quiet">(empty answer)</span>' if answer.done else '<span class="quiet">…</span>'
-    state = "done" if answer.done else "writing"
-    head = f'<b>{SIDES[side]}</b> <span class="quiet">{about}</span>'
-    return f'<div class="answer {side} {state}">{head}<div>{body}</div></div>'
-
-
-def _lines(text: str) -> str:
-    return escape(text).replace("\n", "<br>")
+def all_shown(workspace: Workspace) -> bool:
+    """Whether nothing is still to appear in the last turn."""
+    conversation = read_conversation(workspace)
+    path = conversation.path()
+    if not path:
+        return True
+    return all(each.done for each in shown_answers(workspace, path[-1], conversation.revealed, time.time()))

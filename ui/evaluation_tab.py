@@ -57,7 +57,8 @@ def lay_out(page: Page, go_on: Any) -> None:
             verdict = gr.HTML("", elem_id="verdict")
             with gr.Accordion("Whole report", open=False, visible=False) as report_part:
                 report = gr.HTML("")
-    chat_panel.lay_out(page, tuned)
+    gr.Markdown("### Chat side by side")
+    chat_panel.ChatPanel(page)
 
     def choose(workspace: Workspace, job_id: str | None) -> list[Any]:
         tuned.keep(workspace, job_id)

@@ -32,19 +32,15 @@ def read_interactions(workspace: Workspace, chosen: InteractionFilter) -> Iterat
 def read_votes(workspace: Workspace, chosen: InteractionFilter) -> Iterator[RawRow]:
     """Preference rows: `prompt`, `chosen`, `rejected`, each a list of messages.
 
-    From corrected answers (chosen: the correction, whatever the rating of what it corrects) and from votes that were
-    no tie. Rows are numbered through; `interaction` or `vote` beside them gives the id. Raises Missing or BadInput.
+    From corrected answers (chosen: the correction, whatever the rating of what it corrects) and from votes for one of
+    the two. Rows are numbered through; `interaction` or `vote` beside them gives the id. Raises Missing or BadInput.
     """
     store = _logged(workspace)
     edited = chosen.model_copy(update={"only_edited": True, "min_rating": None})
     counted = 0 if chosen.only_edited else store.count_votes(chosen)
     total = store.count(edited) + counted
     corrections = (_correction(interaction) for interaction in store.find(edited))
-    votes = (
-        _pair(vote)
-        for vote in (() if chosen.only_edited else store.find_votes(chosen))
-        if vote.preferred != "tie" and vote.answer_a.strip() != vote.answer_b.strip()
-    )
+    votes = (_pair(vote) for vote in (() if chosen.only_edited else store.find_votes(chosen)) if _tells_a_better(vote))
     for number, values in enumerate(chain(corrections, votes), start=1):
         yield RawRow(number, values, min(1.0, number / total))
 
@@ -66,6 +62,12 @@ def _logged(workspace: Workspace) -> Interactions:
             "Serve a model first, or choose another --workspace.",
         )
     return store
+
+
+def _tells_a_better(vote: Vote) -> bool:
+    """One of the two was preferred, they differ, and both answered the same conversation."""
+    differ = vote.answer_a.strip() != vote.answer_b.strip()
+    return vote.preferred in ("a", "b") and differ and "prompt_b" not in vote.sampling
 
 
 def _used(interaction: Interaction) -> str:

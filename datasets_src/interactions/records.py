@@ -17,7 +17,7 @@ from jobs.errors import BadInput
 from jobs.spec import Spec, option
 
 WORST, THUMB_DOWN, THUMB_UP, BEST = 1, 1, 5, 5
-PREFERRED = ("a", "b", "tie")
+PREFERRED = ("a", "b", "tie", "bad")
 
 
 @dataclass(frozen=True)
@@ -50,17 +50,23 @@ class Interaction:
 
 @dataclass(frozen=True)
 class Vote:
-    """Two answers to one prompt, and which of them a person preferred."""
+    """Two answers to one prompt, and which of them a person preferred: a, b, neither (tie), or both are bad (bad).
+
+    `answer_a` stood first (on the left). `blind`: the models' names were hidden until the vote. `sampling` holds what
+    repeats the answers, for both alike or under "a" and "b".
+    """
 
     prompt: list[Message]
     answer_a: str
     answer_b: str
-    preferred: Literal["a", "b", "tie"]
+    preferred: Literal["a", "b", "tie", "bad"]
     model_a: str
     model_b: str
     conversation: str | None = None
     tag: str | None = None
     reasoning_mode: str | None = None
+    blind: bool = False
+    sampling: dict[str, Any] = field(default_factory=dict)
     comment: str | None = None
     id: int = 0
     time: float = 0.0

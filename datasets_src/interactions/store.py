@@ -33,7 +33,7 @@ from datasets_src.interactions.records import (
 from jobs.errors import BadInput, Missing, OutOfRoom, UserError, disk_full
 from jobs.workspace import Workspace
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 APPLICATION_ID = 0x48525448
 BUSY_SECONDS = 30.0
 _SCHEMA = f"""
@@ -49,8 +49,9 @@ CREATE TABLE interactions (
 CREATE TABLE votes (
     id INTEGER PRIMARY KEY AUTOINCREMENT, time REAL NOT NULL, conversation TEXT, user TEXT,
     prompt TEXT NOT NULL, answer_a TEXT NOT NULL, answer_b TEXT NOT NULL,
-    preferred TEXT NOT NULL CHECK (preferred IN ('a', 'b', 'tie')),
-    model_a TEXT NOT NULL, model_b TEXT NOT NULL, tag TEXT, reasoning_mode TEXT, comment TEXT
+    preferred TEXT NOT NULL CHECK (preferred IN ('a', 'b', 'tie', 'bad')),
+    model_a TEXT NOT NULL, model_b TEXT NOT NULL, tag TEXT, reasoning_mode TEXT,
+    blind INTEGER NOT NULL, sampling TEXT NOT NULL, comment TEXT
 );
 CREATE INDEX interactions_time ON interactions (time);
 CREATE INDEX interactions_user ON interactions (user);
@@ -105,7 +106,9 @@ class Interactions:
         """Keep which of two answers was preferred, at this time; its id."""
         check_prompt(vote.prompt)
         if vote.preferred not in PREFERRED:
-            raise BadInput(f"{vote.preferred!r} is no vote.", "One of two answers is preferred.", "Give a, b or tie.")
+            raise BadInput(
+                f"{vote.preferred!r} is no vote.", "One of two answers is preferred.", "Give a, b, tie or bad."
+            )
         return self._insert("votes", {**asdict(vote), "time": time.time(), "user": self._hashed(user)})
 
     def find(self, chosen: InteractionFilter | None = None) -> Iterator[Interaction]:
@@ -201,7 +204,8 @@ class Interactions:
 
     def _decoded(self, table: str, values: dict[str, Any]) -> dict[str, Any]:
         try:
-            return {name: json.loads(value) if name in _JSON_COLUMNS else value for name, value in values.items()}
+            found = {name: json.loads(value) if name in _JSON_COLUMNS else value for name, value in values.items()}
+            return {**found, "blind": bool(found["blind"])} if "blind" in found else found
         except ValueError as error:
             raise self._damaged(f"row {values['id']} of {table} holds no JSON: {error}") from error
 

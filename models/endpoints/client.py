@@ -57,6 +57,7 @@ class ChatOptions:
     """
 
     temperature: float | None = None
+    top_p: float | None = None
     max_tokens: int | None = None
     seed: int | None = None
     schema: Mapping[str, Any] | None = None

@@ -72,6 +72,7 @@ class Ollama:
     def _body(self, messages: list[Message], options: ChatOptions) -> dict[str, Any]:
         settings = {
             "temperature": options.temperature,
+            "top_p": options.top_p,
             "num_predict": options.max_tokens,
             "seed": options.seed,
             "num_ctx": self._context_length,

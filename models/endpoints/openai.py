@@ -67,7 +67,12 @@ class OpenAICompatible:
 
     def _body(self, messages: list[Message], options: ChatOptions) -> dict[str, Any]:
         body: dict[str, Any] = {"model": self._model, "messages": messages}
-        settings = {"temperature": options.temperature, "max_tokens": options.max_tokens, "seed": options.seed}
+        settings = {
+            "temperature": options.temperature,
+            "top_p": options.top_p,
+            "max_tokens": options.max_tokens,
+            "seed": options.seed,
+        }
         body.update({name: value for name, value in settings.items() if value is not None})
         if options.schema is not None:
             schema = {"name": "answer", "strict": True, "schema": dict(options.schema)}

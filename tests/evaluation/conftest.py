@@ -17,7 +17,7 @@ from tests import toys
 COLOURS = ["red", "green", "blue", "yellow", "black", "white"]
 
 
-def make_adapter(base: Path, folder: Path, seed: int) -> Path:
+def make_adapter(base: Path, folder: Path, seed: int, use_dora: bool = False) -> Path:
     """A LoRA adapter with random weights, as a train job leaves it."""
     import torch
     from peft import LoraConfig, get_peft_model
@@ -25,7 +25,8 @@ def make_adapter(base: Path, folder: Path, seed: int) -> Path:
 
     model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
     torch.manual_seed(seed)
-    adapted = get_peft_model(model, LoraConfig(task_type="CAUSAL_LM", r=4, target_modules="all-linear"))
+    config = LoraConfig(task_type="CAUSAL_LM", r=4, target_modules="all-linear", use_dora=use_dora)
+    adapted = get_peft_model(model, config)
     for name, parameter in adapted.named_parameters():
         if "lora_B" in name:
             torch.nn.init.normal_(parameter, std=0.3)

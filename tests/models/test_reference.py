@@ -23,7 +23,8 @@ from models.reference import ModelRef, resolve
         ("job:20260101-abc", "job"),
         ("adapter:/some/where", "adapter"),
         ("models/snake.gguf", "gguf"),
-        ("http://localhost:11434/v1", "endpoint"),
+        ("http://localhost:11434/v1#llama3", "endpoint"),
+        ("ollama:llama3.2:3b", "ollama"),
     ],
 )
 def test_every_form_of_a_name_is_recognised_and_written_back(text: str, kind: str) -> None:

@@ -72,6 +72,51 @@ def test_the_adapter_loads_with_plain_peft_and_the_gguf_with_plain_llama_cpp(dem
     assert by_peft == outside(PLAIN_LLAMA_CPP, gguf, question) == "RIGHT"
 
 
+def hearth(*arguments: str) -> dict[str, Any]:
+    """The JSON that a command of Hearth's ends with."""
+    command = [sys.executable, "cli.py", *arguments, "--json"]
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=900)
+    assert done.returncode == 0, done.stderr
+    return dict(json.loads(done.stdout))
+
+
+@pytest.fixture(scope="module")
+def pairs(demo: dict[str, Any]) -> Path:
+    """The demo's workspace, with the dataset of preference pairs made of its rows."""
+    workspace = place_of(demo, "Training").parents[1]
+    command = [sys.executable, "-m", "recipes.snake.preferences", "--workspace", str(workspace)]
+    subprocess.run(command, cwd=PROJECT, check=True, capture_output=True, timeout=300)
+    return workspace
+
+
+def margins(workspace: Path, job: str) -> list[float]:
+    """How far chosen moves were ahead of rejected ones on held-out pairs, each time it was measured."""
+    measured = [json.loads(line) for line in (workspace / "jobs" / job / "events.jsonl").read_text().splitlines()]
+    return [event["eval_rewards_margin"] for event in measured if "eval_rewards_margin" in event]
+
+
+def test_preferences_after_the_moves_keep_or_improve_the_decisions(demo: dict[str, Any], pairs: Path) -> None:
+    first = place_of(demo, "Training").name
+    where = ("--workspace", str(pairs))
+    preferred = hearth("train", "recipes/snake/dpo.yaml", "--model", f"job:{first}", *where)
+    assert margins(pairs, preferred["job"])[-1] > 0
+    models = f"[job:{first}, job:{preferred['job']}]"
+    judged = hearth("evaluate", "recipes/snake/evaluate.yaml", "--models", models, "--games", "0", *where)
+    (verdict,) = judged["figures"]["measures"][0]["verdicts"]
+    print(verdict["sentence"])
+    assert verdict["outcome"] != "worse", verdict["sentence"]
+
+
+@pytest.mark.parametrize("objective", ["dpo", "kto", "orpo"])
+def test_chosen_moves_get_ahead_of_rejected_ones_on_held_out_pairs(pairs: Path, objective: str) -> None:
+    options = ["--name", objective, "--method.objective", objective, "--optimisation.learning_rate", "0.0002"]
+    steps = ["--optimisation.batch_size", "8", "--optimisation.max_steps", "9", "--saving.evaluate_every", "3"]
+    done = hearth("train", "recipes/snake/dpo.yaml", *options, *steps, "--workspace", str(pairs))
+    measured = margins(pairs, done["job"])
+    assert len(measured) >= 3
+    assert measured[-1] > max(0, measured[0]), measured
+
+
 def outside(code: str, path: Path, question: str) -> str:
     """Run `code` in a process that can't import Hearth; returns what it prints last."""
     command = [sys.executable, "-I", "-c", code, str(path), question]

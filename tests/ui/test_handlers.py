@@ -33,8 +33,8 @@ def test_every_tabs_handlers_leave_torch_alone(tmp_path: Path) -> None:
         from jobs.workspace import Workspace
         from ui.layout import build_page
         from ui.page import Page, Settings
-        from ui import build_panel, chat_panel, choices, evaluation_tab, expansion_panel, export_tab, machine
-        from ui import sources, training_form, training_tab, versions_panel
+        from ui import build_panel, chat_models, chat_panel, chat_view, choices, evaluation_tab, expansion_panel
+        from ui import export_tab, machine, sources, training_form, training_tab, versions_panel
         workspace = Workspace(Path({str(tmp_path / "w")!r}))
         build_page(Settings(workspace.root))
         assert "Every row can be used" in sources.look_html(workspace, {{"path": "uploads/rows.jsonl"}})
@@ -60,8 +60,8 @@ def test_every_tabs_handlers_leave_torch_alone(tmp_path: Path) -> None:
         assert evaluation_tab.with_models(workspace, {{}})["models"] == ["embedded", f"job:{{train.id}}"]
         evaluation_tab.task_options(workspace)
         export_tab.size_choices(workspace, train.id)
-        chat_panel.held_out_prompt(workspace, train.id)
-        chat_panel.chat_view(workspace, "")
+        chat_panel.held_out_prompt(workspace)
+        chat_view.conversation_html(workspace, chat_models.names_of(workspace))
         machine.strip_view(workspace, "")
         print([name for name in ("torch", "transformers", "trl", "unsloth", "peft", "datasets") if name in sys.modules])
     """
@@ -90,19 +90,19 @@ def test_for_the_snake_dataset_the_tabs_begin_with_the_recipes_settings(workspac
 
 
 def test_without_a_trained_model_the_later_tabs_say_what_to_do(workspace: Workspace) -> None:
-    from ui import chat_panel, evaluation_tab
+    from ui import chat_acts, evaluation_tab
 
     with pytest.raises(Missing, match="no trained model"):
         evaluation_tab.require_trained(workspace)
     with pytest.raises(Missing, match="no trained model"):
-        chat_panel.open_chat(workspace, None)
+        chat_acts.open_chat(workspace)
 
 
 def test_an_empty_question_is_refused(workspace: Workspace) -> None:
-    from ui import chat_panel
+    from ui import chat_acts
 
     with pytest.raises(BadInput, match="nothing to ask"):
-        chat_panel.send_message(workspace, None, "  ")
+        chat_acts.send(workspace, "  ")
 
 
 def test_the_snake_example_is_what_a_fresh_workspace_offers(workspace: Workspace) -> None:

@@ -10,7 +10,6 @@ from jobs.directory import JobDirectory, State, Status
 from jobs.errors import BadInput
 from jobs.workspace import Workspace
 from tests.toys import write_rows
-from ui.conversation import Ask, Turn, answer_of, ask, conversation_html, history, read_turns, save_turns
 from ui.drafts import read_draft, save_draft
 from ui.errors import explain, job_error
 from ui.job_view import artifacts, file_links, job_html
@@ -151,27 +150,3 @@ def test_a_visitor_does_not_learn_the_names_of_others() -> None:
     waiting = "Waiting for Snake (20261120-1-train-01a4, workspace /data/visitors/0123abcd)"
     assert without_visitors(waiting) == "Waiting for Snake (20261120-1-train-01a4)"
     assert without_visitors("Waiting for Snake (a, workspace /home/me/ws)").endswith("/home/me/ws)")
-
-
-def test_a_conversation_gives_each_side_its_own_answers(workspace: Workspace) -> None:
-    job = make_job(workspace, "chat")
-    ask(workspace, job, "Hello?", ["base", "tuned"], 8)
-    (first,) = read_turns(workspace)[0].asks
-    for side, text in (("base", "Hi"), ("tuned", "UP")):
-        job.reply(first.request, {"side": side, "text": text})
-        job.reply(first.request, {"side": side, "done": True, "seconds": 1.0, "tokens": 1})
-    job.reply(first.request, {"finished": True})
-    ask(workspace, job, "Again?", ["base", "tuned"], 8)
-    again = read_turns(workspace)[1].asks
-    assert [each.sides for each in again] == [["base"], ["tuned"]]
-    assert history(workspace, read_turns(workspace), "tuned")[1] == {"role": "assistant", "content": "UP"}
-    html = conversation_html(Workspace(workspace.root))
-    assert "Hello?" in html and "Hi" in html and "Again?" in html
-
-
-def test_an_answer_that_failed_shows_why(workspace: Workspace) -> None:
-    job = make_job(workspace, "chat")
-    save_turns(workspace, [Turn("x", [Ask(job.id, "1", ["base", "tuned"])])])
-    job.reply("1", {"error": {"what": "No base.", "why": "-", "fix": "Ask one."}, "finished": True})
-    answer = answer_of(workspace, read_turns(workspace)[0], "base")
-    assert answer is not None and answer.done and answer.error == "No base. Ask one."

@@ -302,8 +302,8 @@ def test_a_row_whose_json_was_damaged_is_named(store: Interactions) -> None:
 def test_another_database_and_another_version_are_refused(store: Interactions) -> None:
     store.record(PLAIN)
     with closing(sqlite3.connect(store.path)) as connection:
-        connection.execute("PRAGMA user_version = 2")
-    with pytest.raises(BadInput, match="schema version 2"):
+        connection.execute("PRAGMA user_version = 99")
+    with pytest.raises(BadInput, match="schema version 99"):
         store.count()
     store.path.unlink()
     with closing(sqlite3.connect(store.path)) as connection, connection:

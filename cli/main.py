@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from cli.data import data_app
+from cli.evaluation import arena, judge, pairs, task_app
 from cli.fit import fit
 from cli.jobs import jobs_app
 from cli.rent import rent
@@ -27,8 +28,12 @@ app = typer.Typer(
 app.add_typer(data_app, name="data")
 app.add_typer(jobs_app, name="jobs")
 app.add_typer(sweep_app, name="sweep")
+app.add_typer(task_app, name="task")
 app.command(context_settings=ANY_OPTION)(fit)
 app.command(context_settings=ANY_OPTION)(rent)
+app.command(context_settings=ANY_OPTION)(judge)
+app.command(context_settings=ANY_OPTION)(pairs)
+app.command()(arena)
 app.command()(compare)
 app.command()(script)
 
@@ -76,10 +81,11 @@ def evaluate(
     from models.reference import require_usable
 
     parsed = EvaluateSpec.parse(*spec_values(context.args))
-    open_version(open_workspace(workspace), parsed.data)
+    if parsed.data:
+        open_version(open_workspace(workspace), parsed.data)
     for model in parsed.models:
         require_usable(model, open_workspace(workspace))
-    title = f"{parsed.data.split('@')[0]}: {len(parsed.models)} models"
+    title = f"{parsed.data.split('@')[0] or parsed.task}: {len(parsed.models)} models"
     run_job(open_workspace(workspace), "evaluate", parsed.model_dump(mode="json"), title, as_json, detach)
 
 

@@ -21,6 +21,8 @@ from datasets_src.spec import DatasetSpec
 from datasets_src.synthesis.spec import SynthesisSpec
 from docs.formats import checks_page, formats_page
 from evaluation.chat_spec import ChatSpec
+from evaluation.judge.spec import JudgingSpec
+from evaluation.pairs.spec import PairsSpec
 from evaluation.spec import EvaluateSpec
 from export.spec import ExportSpec
 from trainer.spec import TrainSpec
@@ -35,6 +37,8 @@ SPECS: tuple[type[BaseModel], ...] = (
     SweepSpec,
     EvaluateSpec,
     ChatSpec,
+    JudgingSpec,
+    PairsSpec,
     ExportSpec,
 )
 PLAIN = {

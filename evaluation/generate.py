@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from models.attention import use_quickest_attention
+from evaluation.decoding import Row, Sampling, decode
+from evaluation.models_own import decode_by_model, needs_own_loop
 
 if TYPE_CHECKING:
     from models.load import LoadedModel
@@ -51,72 +51,58 @@ def generate(
 ) -> list[Generation]:
     """An answer to each prompt (a list of messages), in the order given. Temperature 0 is greedy.
 
-    Prompts are batched by length, the longest first (what does not fit into memory fails at once), and padded on the
-    left. `on_progress` gets the number of answers so far after each batch; what it raises ends the work.
+    `on_progress` gets the number of answers so far after each batch; what it raises ends the work.
     """
-    import torch
+    results: dict[int, Generation] = {}
+    sampling = Sampling(temperature, top_p, seed)
+    for batch in generate_batches(
+        loaded, prompts, max_new_tokens=max_new_tokens, batch_size=batch_size, sampling=sampling, tools=tools
+    ):
+        results.update(batch)
+        if on_progress is not None:
+            on_progress(len(results))
+    return [results[index] for index in range(len(prompts))]
 
+
+def generate_batches(
+    loaded: LoadedModel,
+    prompts: Sequence[list[Message]],
+    *,
+    max_new_tokens: int,
+    batch_size: int,
+    sampling: Sampling,
+    tools: Sequence[Tools] | None = None,
+    known: Container[int] = (),
+) -> Iterator[dict[int, Generation]]:
+    """Answers by the prompts' places, a batch at a time.
+
+    Prompts are batched by length, the longest first (what does not fit into memory fails at once). Which prompts share
+    a batch never depends on `known`, the places that need no answer any more: a batch of these alone is passed over,
+    so that work taken up again gives the same answers.
+    """
     offered = tools if tools is not None else [None] * len(prompts)
     encoded = [loaded.tokenizer.encode_prompt(prompt, tool) for prompt, tool in zip(prompts, offered, strict=True)]
     order = sorted(range(len(encoded)), key=lambda index: -len(encoded[index]))
-    config = _generation_config(loaded, max_new_tokens, temperature, top_p)
-    results: dict[int, Generation] = {}
+    stops = frozenset(loaded.tokenizer.stop_ids)
     for start in range(0, len(order), batch_size):
         batch = order[start : start + batch_size]
-        with torch.random.fork_rng(enabled=temperature > 0):
-            if temperature > 0:
-                torch.manual_seed(seed + start)
-            answers = _generate_batch(loaded, [encoded[index] for index in batch], config)
-        results.update(zip(batch, answers, strict=True))
-        if on_progress is not None:
-            on_progress(len(results))
-    return [results[index] for index in range(len(encoded))]
+        if all(place in known for place in batch):
+            continue
+        rows = [Row(encoded[place], stops, number=place) for place in batch]
+        write = decode_by_model if needs_own_loop() else decode
+        times = write(loaded, rows, max_new_tokens=max_new_tokens, sampling=sampling)
+        share = times.whole / len(rows)
+        yield {place: _generation(loaded, row, share) for place, row in zip(batch, rows, strict=True)}
 
 
-def _generation_config(loaded: LoadedModel, max_new_tokens: int, temperature: float, top_p: float) -> Any:
-    """Every setting that a model's own generation_config could bring in is written out: all models are asked alike."""
-    from transformers import GenerationConfig
-
-    return GenerationConfig(
-        max_new_tokens=max_new_tokens,
-        do_sample=temperature > 0,
-        temperature=temperature if temperature > 0 else 1.0,
-        top_p=top_p if temperature > 0 else 1.0,
-        top_k=0 if temperature > 0 else 50,
-        repetition_penalty=1.0,
-        no_repeat_ngram_size=0,
-        num_beams=1,
-        eos_token_id=loaded.tokenizer.stop_ids,
-        pad_token_id=loaded.tokenizer.pad_id,
-    )
+def _generation(loaded: LoadedModel, row: Row, seconds: float) -> Generation:
+    return Generation(loaded.tokenizer.decode(row.answer), row.answer, len(row.prompt), seconds, row.ended)
 
 
-def _generate_batch(loaded: LoadedModel, prompts: Sequence[list[int]], config: Any) -> list[Generation]:
-    import torch
-
-    width = max(len(prompt) for prompt in prompts)
-    ids = torch.full((len(prompts), width), loaded.tokenizer.pad_id)
-    attention = torch.zeros((len(prompts), width), dtype=torch.long)
-    for row, prompt in enumerate(prompts):
-        ids[row, width - len(prompt) :] = torch.tensor(prompt)
-        attention[row, width - len(prompt) :] = 1
-    use_quickest_attention(loaded.model, width + config.max_new_tokens)
-    started = time.perf_counter()
-    with torch.inference_mode():
-        output = loaded.model.generate(
-            input_ids=ids.to(loaded.device), attention_mask=attention.to(loaded.device), generation_config=config
-        )
-    answers = output[:, width:].tolist()
-    seconds = (time.perf_counter() - started) / len(prompts)
-    return [_finished(loaded, prompt, answer, seconds) for prompt, answer in zip(prompts, answers, strict=True)]
-
-
-def _finished(loaded: LoadedModel, prompt: list[int], answer: list[int], seconds: float) -> Generation:
-    """Cut the answer before its first stop token."""
-    stops = set(loaded.tokenizer.stop_ids)
-    end = next((position for position, token in enumerate(answer) if token in stops), len(answer))
-    kept = answer[:end]
-    return Generation(loaded.tokenizer.decode(kept), kept, len(prompt), seconds, ended=end < len(answer))
+def first_token_seconds(loaded: LoadedModel, prompt: list[Message], tools: Tools = None) -> float:
+    """How long this prompt alone takes until the first token of its answer, in seconds."""
+    row = Row(loaded.tokenizer.encode_prompt(prompt, tools), frozenset())
+    return decode(loaded, [row], max_new_tokens=1, sampling=Sampling()).first_token
 
 
 def stream(

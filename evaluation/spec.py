@@ -1,17 +1,23 @@
-"""EvaluateSpec and ChatSpec: what a comparison and a chat are described by."""
+"""EvaluateSpec: what a comparison of models is described by."""
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import model_validator
 
+from evaluation.metrics.registry import METRICS, help_text
 from jobs.spec import Spec, option
 from models.backends import Quantisation
 from models.precision import Precision
 
-Metric = Literal["exact_match", "perplexity"]
-Side = Literal["base", "tuned"]
+if TYPE_CHECKING:
+    MetricName = str
+else:
+    MetricName = Literal[tuple(METRICS)]
+
+# Built-in tasks that ask about a dataset's rows; any other may bring questions of its own.
+ASKS_DATA = ("exact_match", "perplexity")
 
 
 class EvaluateSpec(Spec):
@@ -20,21 +26,23 @@ class EvaluateSpec(Spec):
     models: tuple[str, ...] = option(
         label="Models",
         help="The first is the reference, usually the untrained base; every other one is compared with it. "
-        "embedded, a folder, a Hub id, job:<id> or adapter:<folder>.",
+        "embedded, a folder, a Hub id, job:<id> or adapter:<folder>; a .gguf file, ollama:<name> and "
+        "https://…/v1#<name> are asked as they are (their perplexity can't be had).",
         depth="essential",
         min_length=1,
     )
     data: str = option(
+        "",
         label="Dataset",
-        help="A dataset's name, or name@version; its eval part, which training never saw, is used.",
+        help="A dataset's name, or name@version; its eval part, which training never saw, is used. "
+        "Empty for a task with questions of its own, such as general.",
         depth="essential",
-        min_length=1,
     )
     task: str = option(
         "exact_match",
         label="Task",
-        help="What is asked and what counts as right: exact_match, perplexity, a Python file, "
-        "or a module such as recipes.snake.task.",
+        help="What is asked and what counts as right: exact_match, perplexity, general (a small check of general "
+        "abilities), snake, lm_eval:<name>, a Python file, one of the workspace's tasks by its name, or a module.",
         depth="essential",
         min_length=1,
     )
@@ -45,10 +53,18 @@ class EvaluateSpec(Spec):
         depth="essential",
         ge=1,
     )
-    metrics: tuple[Metric, ...] = option(
+    metrics: tuple[MetricName, ...] = option(
         (),
         label="Also measure",
-        help="Measured besides the task's own score: exact_match, perplexity.",
+        help=f"Measured besides the task's own score. {help_text()}.",
+    )
+    samples: int = option(
+        1,
+        label="Answers per question",
+        help="Several are drawn (the temperature must be above 0); the commonest counts as the answer.",
+        depth="everything",
+        ge=1,
+        le=100,
     )
     max_new_tokens: int = option(64, label="Longest answer", help="In tokens.", ge=1, le=32768)
     batch_size: int = option(
@@ -96,47 +112,62 @@ class EvaluateSpec(Spec):
         depth="everything",
     )
 
+    context_length: int = option(
+        4096,
+        label="Context",
+        help="In tokens, prompt and answer together, for GGUF files and Ollama's models; the longest text whose "
+        "perplexity is measured in one piece, where the model itself reads that far.",
+        depth="everything",
+        ge=16,
+        le=1_048_576,
+    )
+    stride: int | None = option(
+        None,
+        label="Stride",
+        help="Perplexity of longer texts is measured in windows that begin this many tokens after one another; "
+        "empty for half the context.",
+        depth="everything",
+        ge=1,
+    )
+    key_variable: str | None = option(
+        None,
+        label="Key's variable",
+        help="The environment variable that holds the key of an endpoint; the key itself is never stored.",
+        depth="everything",
+        pattern=r"^[A-Za-z_][A-Za-z0-9_]*$",
+    )
+    concurrency: int = option(
+        4, label="Requests at once", help="To a GGUF file, Ollama or an endpoint.", depth="everything", ge=1, le=256
+    )
+    tries: int = option(
+        4, label="Tries", help="Of a request to an endpoint before it is given up.", depth="everything", ge=1, le=20
+    )
+    answer_seconds: float = option(
+        300.0, label="Longest wait", help="Seconds for one answer of an endpoint.", depth="everything", gt=0, le=86_400
+    )
+
+    @model_validator(mode="after")
+    def _questions_from_somewhere(self) -> Self:
+        if not self.data and self.task in ASKS_DATA:
+            raise ValueError(f"data: is required, the task {self.task} asks about a dataset's rows")
+        return self
+
+    @model_validator(mode="after")
+    def _samples_that_differ(self) -> Self:
+        if self.samples > 1 and self.temperature == 0:
+            raise ValueError("samples: at temperature 0 all answers to a question are the same; raise the temperature")
+        if "self_consistency" in self.metrics and self.samples == 1:
+            raise ValueError("metrics: self_consistency needs several answers per question; raise samples")
+        return self
+
+    @model_validator(mode="after")
+    def _stride_within_context(self) -> Self:
+        if self.stride is not None and self.stride >= self.context_length:
+            raise ValueError("stride: has to be smaller than context_length")
+        return self
+
     @model_validator(mode="after")
     def _no_model_twice(self) -> Self:
         if len(set(self.models)) < len(self.models):
             raise ValueError("a model is listed twice")
         return self
-
-
-class ChatMessage(Spec):
-    """One turn of a conversation."""
-
-    role: Literal["system", "user", "assistant"] = option(label="Role", help="Who speaks.")
-    content: str = option(label="Text", help="What is said.")
-
-
-class ChatRequest(Spec):
-    """One question to a running chat job: the conversation so far, and who shall answer."""
-
-    messages: tuple[ChatMessage, ...] = option(label="Conversation", help="All turns so far.", min_length=1)
-    sides: tuple[Side, ...] = option(("base", "tuned"), label="Who answers", help="base, tuned, or both.", min_length=1)
-    max_new_tokens: int = option(256, label="Longest answer", help="In tokens.", ge=1, le=32768)
-    temperature: float = option(
-        0.0, label="Temperature", help="0 gives the likeliest answer each time; 1 varies freely.", ge=0, le=5
-    )
-    top_p: float = option(
-        1.0, label="Top p", help="Sample from the likeliest tokens that together reach this.", gt=0, le=1
-    )
-    seed: int = option(0, label="Seed", help="The same seed gives the same answer.", ge=0)
-
-
-class ChatSpec(Spec):
-    """A side-by-side chat with a tuned model and its base."""
-
-    model: str = option(
-        label="Tuned model",
-        help="job:<id> or adapter:<folder>; its base answers beside it. Any other model answers alone.",
-        depth="essential",
-        min_length=1,
-    )
-    idle_minutes: float = option(
-        30.0, label="Close after", help="Minutes without a message after which the memory is freed.", gt=0, le=1440
-    )
-    precision: Precision = option(
-        "auto", label="Precision", help="auto: bf16 or fp16 where the hardware has it, else fp32.", depth="everything"
-    )

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from math import exp
 from typing import Any
 
-from evaluation.statistics import mean, mean_interval
+from evaluation.costs import ModelCost
+from evaluation.groups import effective_groups, mean, score_kind
+from evaluation.intervals import difference_interval, mean_interval
+from evaluation.metrics import CorpusScore, higher_is_better
 from evaluation.store import ItemScore
 from evaluation.tasks import NLL, Task
-from evaluation.verdict import Measure, ModelScores, Settings, compare_models
+from evaluation.verdict import Measure, ModelScores, Settings, compare_models, enough_items
 
 EXAMPLES = 8
 
@@ -34,6 +37,8 @@ class Scoreboard:
     rows: Sequence[ItemScore]
     settings: Settings
     score_untrained_leniently: bool
+    costs: Mapping[str, ModelCost] = field(default_factory=dict)
+    corpus_scores: Mapping[str, Mapping[str, CorpusScore]] = field(default_factory=dict)
 
     def metric_of(self, model: str, metric: str) -> str:
         """The metric that stands for `metric` with this model: the task's lenient one for an untrained model."""
@@ -83,15 +88,12 @@ def _model(board: Scoreboard, contestant: Contestant) -> dict[str, Any]:
     """Name, which metric it is scored with, and what its answers cost."""
     rows = board.of(contestant.name)
     values = asdict(contestant) | {"metric": board.metric_of(contestant.name, board.task.metric)}
-    seconds = sum(row.seconds or 0.0 for row in rows)
-    tokens = sum(row.answer_tokens or 0 for row in rows)
-    if seconds:
-        values |= {
-            "seconds": seconds,
-            "answer_tokens": tokens,
-            "tokens_per_second": tokens / seconds,
-            "ended_share": mean([float(row.ended or False) for row in rows]),
-        }
+    cost = board.costs.get(contestant.name)
+    if cost is not None:
+        values |= cost.as_values() | {"ended_share": mean([float(row.ended or False) for row in rows])}
+    corpus = board.corpus_scores.get(contestant.name, {})
+    if corpus:
+        values["corpus"] = {metric: asdict(score) for metric, score in corpus.items()}
     scored = [row for row in rows if NLL in row.scores and row.scored_tokens]
     if scored:
         count = sum(row.scored_tokens or 0 for row in scored)
@@ -103,7 +105,8 @@ def _measure(board: Scoreboard, metric: str) -> dict[str, Any]:
     """One measure: how each model and baseline stands, and each model's verdict against the first."""
     columns = _columns(board, metric)
     every_score = [score for column in columns.models for score in column.scores]
-    measure = Measure.of(metric, board.task.higher_is_better if metric == board.task.metric else True, every_score)
+    higher = board.task.higher_is_better if metric == board.task.metric else higher_is_better(metric)
+    measure = Measure.of(metric, higher, every_score)
     verdicts = compare_models(measure, columns.models[0], columns.models[1:], columns.groups, board.settings)
     return {
         "metric": metric,
@@ -121,7 +124,8 @@ def _measure(board: Scoreboard, metric: str) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Columns:
-    """Scores of one metric over the items that every model has a score for, and the groups of these items."""
+    """Scores of one metric, of the models that have any, over the items that all of these have a score for; and the
+    groups of these items."""
 
     models: list[ModelScores]
     baselines: list[ModelScores]
@@ -130,9 +134,10 @@ class Columns:
 
 def _columns(board: Scoreboard, metric: str, tag: str | None = None) -> Columns:
     """The columns of `metric`, over all items or those of one tag."""
-    names = [contestant.name for contestant in board.contestants]
-    used = {name: board.metric_of(name, metric) for name in names}
-    scores = {name: {row.item: row.scores.get(used[name]) for row in board.of(name)} for name in names}
+    every = [contestant.name for contestant in board.contestants]
+    used = {name: board.metric_of(name, metric) for name in every}
+    scores = {name: {row.item: row.scores.get(used[name]) for row in board.of(name)} for name in every}
+    names = [name for name in every if any(score is not None for score in scores[name].values())]
     kept = [
         row
         for row in board.of(names[0])
@@ -172,8 +177,28 @@ def _slices(board: Scoreboard) -> list[dict[str, Any]]:
                 *(_standing("model", column, columns.groups, board) for column in columns.models),
                 *(_standing("reference", column, columns.groups, board) for column in columns.baselines),
             ]
-            slices.append({"tag": tag or "(no tag)", "items": len(columns.groups), "standings": standings})
+            slices.append(
+                {
+                    "tag": tag or "(no tag)",
+                    "items": len(columns.groups),
+                    "standings": standings,
+                    "differences": [_difference(columns, column, board) for column in columns.models[1:]],
+                }
+            )
     return slices
+
+
+def _difference(columns: Columns, column: ModelScores, board: Scoreboard) -> dict[str, Any]:
+    """A model's lead over the first on the items of one tag, without a test: tags are for looking, not for claims."""
+    first = columns.models[0]
+    interval = difference_interval(first.scores, column.scores, columns.groups, board.settings.confidence)
+    return {
+        "candidate": column.model,
+        "difference": mean(column.scores) - mean(first.scores),
+        "low": interval.low if interval else None,
+        "high": interval.high if interval else None,
+        "enough_items": enough_items(effective_groups(columns.groups), score_kind((*first.scores, *column.scores))),
+    }
 
 
 def _games(games: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -197,37 +222,34 @@ def _means(records: Sequence[dict[str, Any]]) -> dict[str, float]:
 
 def _examples(board: Scoreboard) -> dict[str, list[dict[str, Any]]]:
     """Answers to read: where the second model (the last of a single one) fell furthest behind the first, where it
-    gained most, and some where both did alike."""
+    gained most, and some where both did alike; and all items, in order."""
     first, second = board.contestants[0], board.contestants[min(1, len(board.contestants) - 1)]
-    before = {
-        row.item: row.scores.get(board.metric_of(first.name, board.task.metric), 0.0) for row in board.of(first.name)
-    }
-    after = {
-        row.item: row.scores.get(board.metric_of(second.name, board.task.metric), 0.0) for row in board.of(second.name)
-    }
+    by_model = {each.name: {row.item: row for row in board.of(each.name)} for each in board.contestants}
+    metrics = {each.name: board.metric_of(each.name, board.task.metric) for each in board.contestants}
+    every = {item: _example([rows[item] for rows in by_model.values()], metrics) for item in by_model[first.name]}
     sign = 1 if board.task.higher_is_better else -1
-    gain = {item: sign * (after[item] - before[item]) for item in before}
+    gain = {}
+    for item in every:
+        before, after = (by_model[name][item].scores.get(metrics[name]) for name in (first.name, second.name))
+        if before is not None and after is not None:
+            gain[item] = sign * (after - before)
     worst = sorted(gain, key=lambda item: gain[item])
     return {
-        "regressions": [_example(board, item) for item in worst if gain[item] < 0][:EXAMPLES],
-        "gains": [_example(board, item) for item in reversed(worst) if gain[item] > 0][:EXAMPLES],
-        "alike": [_example(board, item) for item in gain if gain[item] == 0][:EXAMPLES],
+        "regressions": [every[item] for item in worst if gain[item] < 0][:EXAMPLES],
+        "gains": [every[item] for item in reversed(worst) if gain[item] > 0][:EXAMPLES],
+        "alike": [every[item] for item in gain if gain[item] == 0][:EXAMPLES],
+        "all": list(every.values()),
     }
 
 
-def _example(board: Scoreboard, item: str) -> dict[str, Any]:
-    rows = [next(row for row in board.of(contestant.name) if row.item == item) for contestant in board.contestants]
+def _example(rows: Sequence[ItemScore], metrics: Mapping[str, str]) -> dict[str, Any]:
+    """One item with what each model answered."""
     return {
-        "item": item,
+        "item": rows[0].item,
         "tag": rows[0].tag,
         "prompt": rows[0].prompt,
         "reference": rows[0].reference,
         "answers": [
-            {
-                "model": row.model,
-                "answer": row.answer,
-                "score": row.scores.get(board.metric_of(row.model, board.task.metric)),
-            }
-            for row in rows
+            {"model": row.model, "answer": row.answer, "score": row.scores.get(metrics[row.model])} for row in rows
         ],
     }

@@ -1,6 +1,8 @@
 """What a task is: one small Python file that turns data rows into questions and scores the answers.
 
-A task file holds plain names at module level; a path ("my/task.py") or a module ("recipes.snake.task") finds it.
+A task file holds plain names at module level. It is found by a built-in name, by the name of a file in the workspace's
+folder `tasks` ("mine" for tasks/mine.py), by a recipe's name ("snake"), by its path ("my/task.py") or as a module
+("recipes.snake.task").
 
     NAME = "snake decisions"             shown in reports
     DESCRIPTION = "…"                    one or two sentences: what is asked and what counts as right
@@ -12,6 +14,8 @@ A task file holds plain names at module level; a path ("my/task.py") or a module
         `rows`: the eval part of the dataset; `all_rows`: train and eval together. Ids are unique.
     def score(answer: str, item: TaskItem) -> dict[str, float]
         The same keys for every item. 0/1 scores get an exact McNemar test, others a permutation test.
+    def rows() -> list[dict]
+        Optional: questions of the task's own, for an evaluation without a dataset.
     def references(items: list[TaskItem], all_rows: list[dict], seed: int) -> dict[str, list[float]]
         Optional: what to compare the models with, such as "random" or "ceiling": a main score per item, in order.
     def play(choose: Choose, options: PlayOptions) -> list[dict]
@@ -24,10 +28,11 @@ A task file holds plain names at module level; a path ("my/task.py") or a module
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import importlib.util
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -35,6 +40,7 @@ from typing import Any
 
 from datasets_src.rows import conversation_of
 from jobs.errors import BadInput, Missing
+from jobs.workspace import Workspace
 
 Message = dict[str, Any]
 Row = dict[str, Any]
@@ -43,7 +49,10 @@ Choose = Callable[[list[list[Message]]], list[str]]
 BUILT_IN = {
     "exact_match": "evaluation.builtin.exact_match",
     "perplexity": "evaluation.builtin.perplexity",
+    "general": "evaluation.builtin.general",
 }
+LM_EVAL = "lm_eval:"
+RECIPES = Path(__file__).resolve().parent.parent / "recipes"
 NLL = "nll"
 
 
@@ -71,8 +80,18 @@ class PlayOptions:
 
 
 @dataclass(frozen=True)
+class StandardAnswer:
+    """What a benchmark of another program said of one item: the answer as text, and its scores."""
+
+    text: str
+    scores: dict[str, float]
+
+
+@dataclass(frozen=True)
 class Task:
-    """A loaded task file. `score` is None where no answers are generated (the perplexity task)."""
+    """A loaded task file. `score` is None where no answers are generated (the perplexity task); `rows` where the task
+    asks about a dataset alone; `digest` is of the file's content. `answers` (loaded model, items, batch size): the task
+    asks and scores by itself, as a benchmark of another program does."""
 
     name: str
     description: str
@@ -85,16 +104,42 @@ class Task:
     play: Callable[[Choose, PlayOptions], list[dict[str, Any]]] | None
     reference_games: Callable[[PlayOptions], dict[str, list[dict[str, Any]]]] | None
     source: str
+    rows: Callable[[], list[Row]] | None = None
+    digest: str = ""
+    answers: Callable[[Any, Sequence[TaskItem], int], list[StandardAnswer]] | None = None
 
 
-def load_task(text: str) -> Task:
-    """The task that `text` names: a built-in name, a path ending in .py, or a dotted module.
+def load_task(text: str, workspace: Workspace | None = None) -> Task:
+    """The task that `text` names, see the top of this file; without a workspace there is no folder of its tasks.
 
     Raises Missing when nothing is there, BadInput when what is there is not a task (all problems in one message).
     """
+    if text.startswith(LM_EVAL):
+        from evaluation.lm_eval_task import lm_eval_task
+
+        return lm_eval_task(text)
+    path = task_file(text, workspace)
+    if path is not None:
+        return _task_from(_module_from_file(path), text)
+    in_recipe = (RECIPES / text / "task.py").is_file() if text.isidentifier() else False
+    return _task_from(_module_by_name(BUILT_IN.get(text, f"recipes.{text}.task" if in_recipe else text)), text)
+
+
+def tasks_folder(workspace: Workspace) -> Path:
+    """Where a person's own task files lie."""
+    return workspace.root / "tasks"
+
+
+def task_file(text: str, workspace: Workspace | None) -> Path | None:
+    """The file that `text` names, by its path or as one of the workspace's tasks; None for a name of another kind."""
     if text.endswith(".py"):
-        return _task_from(_module_from_file(Path(text)), text)
-    return _task_from(_module_by_name(BUILT_IN.get(text, text)), text)
+        path = Path(text)
+        own = tasks_folder(workspace) / text if workspace is not None and not path.is_absolute() else path
+        return own if not path.is_file() and own.is_file() else path
+    if workspace is None or text in BUILT_IN or not text.replace("-", "_").isidentifier():
+        return None
+    own = tasks_folder(workspace) / f"{text}.py"
+    return own if own.is_file() else None
 
 
 def _module_from_file(path: Path) -> ModuleType:
@@ -120,7 +165,8 @@ def _module_by_name(name: str) -> ModuleType:
             raise  # the task was found; something it imports was not
         raise Missing(
             f"There is no task '{name}'.",
-            f"It is neither built in ({', '.join(BUILT_IN)}) nor a module that can be imported.",
+            f"It is neither built in ({', '.join(BUILT_IN)}), nor a file in the workspace's folder tasks, nor a module "
+            "that can be imported.",
             "Give a path ending in .py, or a module such as recipes.snake.task.",
         ) from error
     except SyntaxError as error:
@@ -148,6 +194,8 @@ def _task_from(module: ModuleType, source: str) -> Task:
         play=getattr(module, "play", None),
         reference_games=getattr(module, "reference_games", None),
         source=source,
+        rows=getattr(module, "rows", None),
+        digest=hashlib.sha256(Path(str(module.__file__)).read_bytes()).hexdigest()[:16],
     )
 
 
@@ -160,7 +208,7 @@ def _problems(module: ModuleType) -> list[str]:
     for name in needed:
         if not callable(getattr(module, name, None)):
             problems.append(f"the function {name}(…) is missing")
-    for name in ("references", "play", "reference_games"):
+    for name in ("rows", "references", "play", "reference_games"):
         if hasattr(module, name) and not callable(getattr(module, name)):
             problems.append(f"{name} is not a function")
     return problems
@@ -223,8 +271,14 @@ def items_from_conversations(rows: list[Row]) -> list[TaskItem]:
                 reference=messages[-1].get("content") or "",
                 group=str(row.get("group", row_name)),
                 tag=str(row.get("tag") or ""),
-                extra=row.get("extra") or {},
+                extra=_extra(row, messages[-1]),
                 tools=tools,
             )
         )
     return items
+
+
+def _extra(row: Row, answer: Message) -> dict[str, Any]:
+    """The row's other columns, and the calls that the expected answer makes."""
+    extra: dict[str, Any] = row.get("extra") or {}
+    return {**extra, "tool_calls": answer["tool_calls"]} if answer.get("tool_calls") else extra

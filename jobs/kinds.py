@@ -20,6 +20,8 @@ KINDS: dict[str, Kind] = {
     "data.synthesise": Kind("datasets_src.synthesis.job:run", heavy=False, label="Write rows"),
     "train": Kind("trainer.job:run", heavy=True, label="Train"),
     "evaluate": Kind("evaluation.job:run", heavy=True, label="Evaluate"),
+    "judge": Kind("evaluation.judge.job:run", heavy=True, label="Judge answers"),
+    "pairs": Kind("evaluation.pairs.job:run", heavy=True, label="Make preference pairs"),
     "chat": Kind("evaluation.chat:run", heavy=True, label="Chat side by side"),
     "export": Kind("export.job:run", heavy=True, label="Export"),
 }

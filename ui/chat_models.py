@@ -71,7 +71,7 @@ def check_models(settings: Settings, workspace: Workspace, models: Sequence[str]
 
 def names_of(workspace: Workspace) -> dict[str, str]:
     """What people call each model, by its reference."""
-    known = {ref: label.split(" · ")[0] for label, ref in model_options(workspace)}
+    known = {ref: label.split(" · ")[0].split(" (")[0] for label, ref in model_options(workspace)}
     titles = list(known.values())
     return {
         ref: f"{name} ({ref[-4:]})" if titles.count(name) > 1 and ref.startswith("job:") else name

@@ -87,7 +87,9 @@ class ChatPanel:
             self.settings = chat_models.lay_out_settings()
         with gr.Row():
             self.opener = gr.Button("Open chat", elem_id="open-chat", size="sm", scale=0, min_width=170)
-            self.closer = gr.Button("Close chat", visible=False, size="sm", scale=0, min_width=170)
+            self.closer = gr.Button(
+                "Close chat", visible=False, size="sm", scale=0, min_width=170, elem_id="close-chat"
+            )
             self.clear = gr.Button(
                 "New conversation", visible=False, size="sm", scale=0, min_width=170, elem_id="new-conversation"
             )

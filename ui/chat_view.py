@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from html import escape
 
+from evaluation.report.text import visible
 from jobs.workspace import Workspace
 from ui.clicks import button
 from ui.conversation import Answer, Conversation, Turn, read_conversation, shown_answers
-from ui.inert import inert, visible
+from ui.inert import inert
 
 VOTES = {"a": "A is better", "b": "B is better", "tie": "Both alike", "bad": "Both bad"}
 MOST_TOKENS = 400
@@ -61,7 +62,7 @@ def _answer(turn: Turn, side: int, answer: Answer, names: dict[str, str] | None,
 
 def _answer_acts(turn: Turn, letter: str, known_prompt: bool) -> str:
     about = f"{turn.id}:{letter}"
-    acts = button("good", about, "👍", label="A good answer") + button("poor", about, "👎", label="A poor answer")
+    acts = button("good", about, "Good", label="A good answer") + button("poor", about, "Poor", label="A poor answer")
     acts += button("correct", about, "Correct…", label="Write the answer as it should have been")
     if known_prompt:
         acts += button("tokens", about, "Prompt", label="The exact prompt, token by token")

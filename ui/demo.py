@@ -31,3 +31,13 @@ def check_nothing_sent(settings: Settings, trackers: Sequence[str]) -> None:
             "It would send to the account of whoever runs the demo.",
             "Leave it out, or run Hearth on your own machine.",
         )
+
+
+def refuse(settings: Settings, what: str) -> None:
+    """Raises BadInput in demo mode: some things are too much for a page that strangers share."""
+    if settings.demo:
+        raise BadInput(
+            f"{what} can't be done in the demo.",
+            "It may take other models, and longer than a shared page has.",
+            "Run Hearth on your own machine.",
+        )

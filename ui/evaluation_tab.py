@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -15,30 +15,54 @@ from jobs.directory import JobDirectory, State, Status
 from jobs.errors import Missing
 from jobs.spec import read_yaml
 from jobs.workspace import Workspace
-from ui import chat_panel, demo, job_panel, picks
+from ui import arena_panel, chat_panel, demo, job_panel, judge_panel, picks
 from ui import form as forms
+from ui.chat_models import model_options
 from ui.choices import dataset_of, dataset_options, is_snake, train_job, trained_options
+from ui.drafts import read_draft, save_draft
 from ui.page import Page
-from ui.paths import TASKS, check_task, inside
+from ui.parts import wire_parts
+from ui.paths import TASKS, check_model, check_task, inside, own_tasks
 from ui.verdict_view import verdict_html
 
 TAB = "evaluation"
+Take = Callable[[Workspace, dict[str, Any]], None]
 SNAKE_SPEC = Path(recipes.snake.__file__).with_name("evaluate.yaml")
 SNAKE_TASK = "recipes.snake.task"
 TASK_NAMES = {
     "exact_match": "exact_match: the answer equals the row's",
     "perplexity": "perplexity: how surprising the rows' answers are",
+    "general": "general: 60 questions of general ability, to see what was forgotten",
     SNAKE_TASK: "Snake: single moves, and whole games",
 }
 
 
-def lay_out(page: Page, go_on: Any) -> None:
-    """Draw the tab and wire it. `go_on`: the button that leads to the next tab."""
+def lay_out(page: Page, go_on: Any, learn: Take) -> None:
+    """Draw the tab and wire it. `go_on`: the button that leads to the next tab; `learn` enters a training's spec."""
+    with gr.Tabs(elem_id="evaluation-parts", overflow_behavior="wrap") as parts:
+        with gr.Tab("Verdict", id="verdict") as verdict:
+            _lay_out_verdict(page, go_on)
+        with gr.Tab("Chat and vote", id="chat") as chat:
+            chat_panel.ChatPanel(page)
+        with gr.Tab("Arena", id="arena") as arena:
+            arena_panel.lay_out(page, learn)
+        with gr.Tab("Judge and pairs", id="judge") as judge:
+            judge_panel.lay_out(page)
+    wire_parts(page, TAB, parts, {"verdict": verdict, "chat": chat, "arena": arena, "judge": judge})
+
+
+def _lay_out_verdict(page: Page, go_on: Any) -> None:
+    """Which models are compared, on what and how; beside it the verdict and the report."""
     with gr.Row(equal_height=False):
         with gr.Column(scale=5, min_width=320):
             tuned = picks.lay_out(
                 TAB, "job", trained_options, "Tuned model", "A finished training; it is compared with its base model."
             )
+            others = gr.Dropdown(
+                [], multiselect=True, allow_custom_value=True, label="Compare these too", elem_id="others",
+                info="Other trainings, a .gguf file, ollama:NAME, https://host/v1#NAME. Several make one family: "
+                "chance findings are guarded against.",
+            )  # fmt: skip
             form = forms.lay_out(
                 EvaluateSpec,
                 TAB,
@@ -55,15 +79,25 @@ def lay_out(page: Page, go_on: Any) -> None:
             panel = job_panel.lay_out(TAB, "evaluate", "No verdict yet. Train a model first, then press “Evaluate”.")
             go_on.render()
             verdict = gr.HTML("", elem_id="verdict")
-            with gr.Accordion("Whole report", open=False, visible=False) as report_part:
+            with gr.Accordion("Whole report", open=False, visible=False, elem_id="report-part") as report_part:
                 report = gr.HTML("")
-    gr.Markdown("### Chat side by side")
-    chat_panel.ChatPanel(page)
+    job_panel.wire(page, panel, result, [verdict, report_part, report, go_on])
+    _wire_verdict(page, tuned, others, form, evaluate, panel, error)
 
+
+def _wire_verdict(
+    page: Page, tuned: picks.Pick, others: Any, form: forms.Form, evaluate: Any, panel: job_panel.JobPanel, error: Any
+) -> None:
     def choose(workspace: Workspace, job_id: str | None) -> list[Any]:
         tuned.keep(workspace, job_id)
         picks.forget(workspace, TAB, "data")
         picks.forget(workspace, TAB, "task")
+        return form.initial(workspace)
+
+    def also(workspace: Workspace, models: list[str]) -> list[Any]:
+        for model in models:
+            check_model(page.settings, workspace, model)
+        save_draft(workspace, TAB, others=models or None)
         return form.initial(workspace)
 
     def start(workspace: Workspace, *values: Any) -> list[Any]:
@@ -75,15 +109,32 @@ def lay_out(page: Page, go_on: Any) -> None:
         demo.check_small(page.settings, "Games", spec.games, demo.MOST_GAMES)
         if spec.task.endswith(".py"):
             spec = spec.model_copy(update={"task": str(inside(workspace, spec.task))})
-        job = train_job(workspace, tuned_id(workspace))
-        title = f"{job.header['title']} against its base" if job else spec.data
-        return job_panel.start(panel, workspace, spec.model_dump(mode="json"), title)
+        return job_panel.start(panel, workspace, spec.model_dump(mode="json"), title_of(workspace, spec))
 
+    def show_others(workspace: Workspace) -> list[Any]:
+        options, chosen = model_options(workspace), others_of(workspace)
+        known = [ref for _, ref in options]
+        return [gr.Dropdown(choices=[*options, *[(ref, ref) for ref in chosen if ref not in known]], value=chosen)]
+
+    page.load(show_others, [others])
+    page.on(others.focus, show_others, [], [others], error, quiet=True)
+    page.on(others.input, also, [others], [*form.inputs, form.yaml], error)
     forms.fill(page, form, "task", error)
     picks.wire(page, tuned)
     page.on(tuned.component.input, choose, [tuned.component], [*form.inputs, form.yaml], error)
     page.on(evaluate.click, start, form.inputs, panel.outputs, error)
-    job_panel.wire(page, panel, result, [verdict, report_part, report, go_on])
+
+
+def others_of(workspace: Workspace) -> list[str]:
+    """The further models that were chosen."""
+    return [str(each) for each in read_draft(workspace, TAB).get("others", [])]
+
+
+def title_of(workspace: Workspace, spec: EvaluateSpec) -> str:
+    job = train_job(workspace, tuned_id(workspace))
+    if job is None or len(spec.models) != 2:
+        return f"{spec.data.split('@')[0]}: {len(spec.models)} models"
+    return f"{job.header['title']} against its base"
 
 
 def tuned_id(workspace: Workspace) -> str | None:
@@ -105,7 +156,7 @@ def with_models(workspace: Workspace, values: dict[str, Any]) -> dict[str, Any]:
     """The form's values with the models: the base first, which is the reference, then what was made of it."""
     job = train_job(workspace, tuned_id(workspace))
     models = [job.header["spec"]["model"], f"job:{job.id}"] if job else []
-    return {"models": models, **values}
+    return {"models": list(dict.fromkeys([*models, *others_of(workspace)])), **values}
 
 
 def data_options(workspace: Workspace) -> Sequence[picks.Option]:
@@ -119,8 +170,13 @@ def data_options(workspace: Workspace) -> Sequence[picks.Option]:
 def task_options(workspace: Workspace) -> Sequence[picks.Option]:
     """The tasks, the one that suits the chosen dataset first."""
     data = picks.Pick(TAB, "data", data_options, None, None).value(workspace)
-    options = [(TASK_NAMES[task], task) for task in TASKS]
-    return options[::-1] if is_snake(dataset_of(workspace, data)) else options
+    known = [(TASK_NAMES[task], task) for task in TASKS]
+    options = [*known, *((f"{name}: your own task", name) for name in own_tasks(workspace))]
+    return (
+        sorted(options, key=lambda option: option[1] != SNAKE_TASK)
+        if is_snake(dataset_of(workspace, data))
+        else options
+    )
 
 
 def defaults(workspace: Workspace) -> dict[str, Any]:
@@ -137,5 +193,5 @@ def result(workspace: Workspace, job: JobDirectory, status: Status) -> list[Any]
     if status.state is not State.SUCCEEDED or manifest is None:
         return ["", gr.Accordion(visible=False), "", gr.Button(visible=False)]
     html = (job.path / "report.html").read_text(encoding="utf-8")
-    frame = f'<iframe title="Report" class="hearth-report" sandbox srcdoc="{escape(html)}"></iframe>'
+    frame = f'<iframe title="Report" class="hearth-report" sandbox="allow-scripts" srcdoc="{escape(html)}"></iframe>'
     return [verdict_html(manifest["figures"]), gr.Accordion(visible=True), frame, gr.Button(visible=True)]

@@ -51,9 +51,9 @@ def _lay_out_tabs(page: Page, fault: gr.HTML) -> dict[str, gr.Tab]:
                 case "datasets":
                     datasets_tab.lay_out(page, go_on[name])
                 case "training":
-                    training_tab.lay_out(page, go_on[name])
+                    learn = training_tab.lay_out(page, go_on[name])
                 case "evaluation":
-                    evaluation_tab.lay_out(page, go_on[name])
+                    evaluation_tab.lay_out(page, go_on[name], learn)
                 case _:
                     export_tab.lay_out(page)
     for name, following in zip(go_on, list(TABS)[1:], strict=True):

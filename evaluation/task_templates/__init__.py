@@ -1,0 +1,1 @@
+"""Task files to start from; `evaluation.task_template` copies them."""

@@ -62,7 +62,7 @@ def decode(loaded: LoadedModel, rows: Sequence[Row], *, max_new_tokens: int, sam
     drawing = [random.Random(f"{sampling.seed} {row.number}") for row in rows]
     running = list(range(len(rows)))
     with torch.inference_mode():
-        step = _Step(loaded, rows, max_new_tokens)
+        step = Step(loaded, [row.prompt for row in rows], max_new_tokens)
         while running:
             logits = step.forward([rows[index].adapter for index in running])
             tokens = choose(logits, sampling, [drawing[index] for index in running])
@@ -102,23 +102,23 @@ def choose(logits: Any, sampling: Sampling, drawing: Sequence[random.Random]) ->
     return [int(token) for token in (places if order is None else order.gather(1, places)).flatten().tolist()]
 
 
-class _Step:
+class Step:
     """The state between two tokens: what each row is given next, its mask, and the keys and values so far."""
 
-    def __init__(self, loaded: LoadedModel, rows: Sequence[Row], max_new_tokens: int) -> None:
+    def __init__(self, loaded: LoadedModel, prompts: Sequence[Sequence[int]], max_new_tokens: int) -> None:
         import torch
 
         from evaluation.growing_cache import growing_cache
 
-        width = max(len(row.prompt) for row in rows)
+        width = max(len(prompt) for prompt in prompts)
         use_quickest_attention(loaded.model, width + max_new_tokens)
         self._loaded = loaded
         self._cache: Any = growing_cache(loaded.model.config, width + max_new_tokens)
-        ids = torch.full((len(rows), width), loaded.tokenizer.pad_id)
-        mask = torch.zeros((len(rows), width), dtype=torch.long)
-        for place, row in enumerate(rows):
-            ids[place, width - len(row.prompt) :] = torch.tensor(row.prompt)
-            mask[place, width - len(row.prompt) :] = 1
+        ids = torch.full((len(prompts), width), loaded.tokenizer.pad_id)
+        mask = torch.zeros((len(prompts), width), dtype=torch.long)
+        for place, prompt in enumerate(prompts):
+            ids[place, width - len(prompt) :] = torch.tensor(prompt)
+            mask[place, width - len(prompt) :] = 1
         self._ids, self._mask = ids.to(loaded.device), mask.to(loaded.device)
         self._positions = (self._mask.cumsum(dim=1) - 1).clamp(min=0)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterator, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -27,14 +26,6 @@ class Generation:
     prompt_tokens: int
     seconds: float
     ended: bool
-
-
-@dataclass(frozen=True)
-class Piece:
-    """What one more token adds to a streamed answer: text (empty while a character is incomplete), tokens so far."""
-
-    text: str
-    tokens: int
 
 
 def generate(
@@ -103,69 +94,3 @@ def first_token_seconds(loaded: LoadedModel, prompt: list[Message], tools: Tools
     """How long this prompt alone takes until the first token of its answer, in seconds."""
     row = Row(loaded.tokenizer.encode_prompt(prompt, tools), frozenset())
     return decode(loaded, [row], max_new_tokens=1, sampling=Sampling()).first_token
-
-
-def stream(
-    loaded: LoadedModel,
-    messages: list[Message],
-    *,
-    max_new_tokens: int,
-    temperature: float,
-    top_p: float,
-    seed: int,
-    base_only: bool = False,
-) -> Iterator[Piece]:
-    """One answer, a piece per token; stop by not asking for the next one.
-
-    Between pieces the model is left as it was, so that streams of the base (`base_only`) and of its adapter can take
-    turns on one load.
-    """
-    tokens: list[int] = []
-    shown, decoded = 0, 0  # the text of tokens[:decoded] was yielded; tokens[shown:decoded] are context for the next
-    prompt = loaded.tokenizer.encode_prompt(messages)
-    for token in _next_tokens(loaded, prompt, max_new_tokens, temperature, top_p, seed, base_only):
-        tokens.append(token)
-        before = loaded.tokenizer.decode(tokens[shown:decoded])
-        now = loaded.tokenizer.decode(tokens[shown:])
-        incomplete = now.endswith("\ufffd") and len(tokens) < max_new_tokens
-        yield Piece("" if incomplete else now[len(before) :], len(tokens))
-        if not incomplete:
-            shown, decoded = decoded, len(tokens)
-
-
-def _next_tokens(
-    loaded: LoadedModel,
-    prompt: list[int],
-    max_new_tokens: int,
-    temperature: float,
-    top_p: float,
-    seed: int,
-    base_only: bool,
-) -> Iterator[int]:
-    import torch
-
-    stops = set(loaded.tokenizer.stop_ids)
-    generator = torch.Generator().manual_seed(seed)
-    given = torch.tensor([prompt], device=loaded.device)
-    cache: Any = None
-    for _ in range(max_new_tokens):
-        with torch.inference_mode(), loaded.base_only() if base_only else nullcontext():
-            output = loaded.model(input_ids=given, past_key_values=cache, use_cache=True)
-        cache = output.past_key_values
-        token = _choose(output.logits[0, -1].float().cpu(), temperature, top_p, generator)
-        if token in stops:
-            return
-        yield token
-        given = torch.tensor([[token]], device=loaded.device)
-
-
-def _choose(logits: Any, temperature: float, top_p: float, generator: Any) -> int:
-    """The likeliest token, or one drawn from the likeliest that together reach `top_p` (Holtzman et al. 2020)."""
-    import torch
-
-    if temperature == 0:
-        return int(logits.argmax())
-    probabilities, order = torch.softmax(logits / temperature, dim=-1).sort(descending=True)
-    beyond = probabilities.cumsum(dim=-1) - probabilities >= top_p
-    probabilities[beyond] = 0.0
-    return int(order[torch.multinomial(probabilities, 1, generator=generator)])

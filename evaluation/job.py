@@ -96,10 +96,10 @@ def _questions(context: JobContext, spec: EvaluateSpec, task: Task) -> tuple[lis
 
 
 def _rows(context: JobContext, spec: EvaluateSpec, task: Task) -> tuple[list[Row], list[Row]]:
-    """The rows to ask about, and those with all others: the dataset's, or without one the task's own."""
+    """The rows to ask about, and those with all others: the task's own where it has any, else the dataset's."""
     from datasets_src.store import open_version
 
-    if spec.data:
+    if spec.data and task.rows is None:
         version = open_version(context.workspace, context.decided("data") or spec.data)
         context.resolve("data", version.id, f"'{spec.data}' at the start of the job")
         rows = version.eval()
@@ -111,7 +111,7 @@ def _rows(context: JobContext, spec: EvaluateSpec, task: Task) -> tuple[list[Row
             "Name a dataset under `data`, or choose a task such as general.",
         )
     rows = task.rows()
-    context.resolve("data", OWN_QUESTIONS, f"{spec.task} brings them, no dataset is named")
+    context.resolve("data", OWN_QUESTIONS, f"{spec.task} brings them; no dataset is asked about")
     return rows, rows
 
 

@@ -1,10 +1,9 @@
-"""Batched answers equal one-by-one answers and transformers' own; streams equal both, and can take turns."""
+"""Batched answers equal one-by-one answers and transformers' own."""
 
 from __future__ import annotations
 
 import random
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from itertools import takewhile
 from pathlib import Path
@@ -14,7 +13,7 @@ import pytest
 
 from evaluation.builtin import general
 from evaluation.decoding import Sampling, choose
-from evaluation.generate import generate, generate_batches, stream
+from evaluation.generate import generate, generate_batches
 from evaluation.sharing import SharedLoad, generate_side_by_side
 from models.embedded import wheel_weights
 from models.load import LoadedModel, load_model
@@ -101,38 +100,6 @@ def test_progress_counts_answers_and_can_end_the_work(loaded: LoadedModel) -> No
 
     with pytest.raises(InterruptedError):
         generate(loaded, PROMPTS, max_new_tokens=2, batch_size=2, on_progress=stop)
-
-
-def test_a_streamed_answer_equals_a_generated_one(loaded: LoadedModel) -> None:
-    for prompt, answer in zip(PROMPTS, generate(loaded, PROMPTS, max_new_tokens=12, batch_size=1), strict=True):
-        pieces = list(stream(loaded, prompt, max_new_tokens=12, temperature=0.0, top_p=1.0, seed=0))
-        assert "".join(piece.text for piece in pieces) == answer.text
-        assert [piece.tokens for piece in pieces] == list(range(1, len(answer.token_ids) + 1))
-
-
-def test_a_streamed_sample_follows_its_seed(loaded: LoadedModel) -> None:
-    def sample(seed: int, top_p: float) -> str:
-        pieces = stream(loaded, PROMPTS[0], max_new_tokens=10, temperature=1.5, top_p=top_p, seed=seed)
-        return "".join(piece.text for piece in pieces)
-
-    assert sample(1, 0.9) == sample(1, 0.9) != sample(2, 0.9)
-    assert sample(1, 1e-9) == sample(2, 1e-9) == generate(loaded, PROMPTS[:1], max_new_tokens=10, batch_size=1)[0].text
-
-
-def test_streams_of_base_and_adapter_take_turns_without_disturbing_each_other(
-    tiny_adapter: Path, loaded: LoadedModel
-) -> None:
-    tuned = load_model(f"adapter:{tiny_adapter}", precision="fp32")
-
-    def begin(base_only: bool) -> Iterator[str]:
-        pieces = stream(tuned, PROMPTS[2], max_new_tokens=10, temperature=0.0, top_p=1.0, seed=0, base_only=base_only)
-        return (piece.text for piece in pieces)
-
-    base, adapted = begin(True), begin(False)
-    turns = list(zip(base, adapted, strict=True))
-    assert "".join(text for text, _ in turns) == generate(loaded, PROMPTS[2:3], max_new_tokens=10, batch_size=1)[0].text
-    assert "".join(text for _, text in turns) == generate(tuned, PROMPTS[2:3], max_new_tokens=10, batch_size=1)[0].text
-    assert any(base_text != adapted_text for base_text, adapted_text in turns)
 
 
 def test_one_load_answers_as_the_base_and_as_each_adapter(

@@ -95,7 +95,7 @@ def _job(workspace: Workspace, kind: str, spec: dict[str, Any]) -> JobDirectory:
     return JobDirectory.create(workspace.new_job_path(kind), kind=kind, title="loop", spec=spec, resource=None)
 
 
-@pytest.mark.slow
+@pytest.mark.heavy
 def test_votes_on_snake_answers_become_pairs_a_dpo_run_and_a_verdict(
     workspace: Workspace, snake: DatasetVersion, tiny_model: Path
 ) -> None:

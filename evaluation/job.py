@@ -191,8 +191,16 @@ def _entries(context: JobContext, spec: EvaluateSpec) -> list[Entry]:
         name = short if short not in taken else f"{short} ({text})"
         taken.add(name)
         untrained = ref.kind in UNTRAINED_KINDS and files is not None and files.adapter is None
-        entries.append(Entry(Contestant(name, text, untrained), ref, files))
+        entries.append(Entry(Contestant(name, text, untrained, _training_seconds(context, ref)), ref, files))
     return entries
+
+
+def _training_seconds(context: JobContext, ref: ModelRef) -> float | None:
+    """How long the training that `ref` names took; None for other models and for a step of an unfinished one."""
+    if ref.kind != "job":
+        return None
+    manifest = context.workspace.job(ref.target.partition("@")[0]).manifest
+    return float(manifest["seconds"]) if manifest and "seconds" in manifest else None
 
 
 def _measure_all(

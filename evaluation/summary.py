@@ -21,11 +21,13 @@ EXAMPLES = 8
 
 @dataclass(frozen=True)
 class Contestant:
-    """A model as the report names it. `untrained`: as published, so that it may be scored leniently."""
+    """A model as the report names it. `untrained`: as published, so that it may be scored leniently;
+    `training_seconds`: how long the job that made it took, where one did."""
 
     name: str
     ref: str
     untrained: bool
+    training_seconds: float | None = None
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from evaluation import job, sharing
 from evaluation.spec import EvaluateSpec
 from evaluation.store import load_scores
 from jobs.context import JobContext
+from jobs.directory import JobDirectory, State, Status
 from jobs.errors import BadInput, Missing, Stopped
 from jobs.workspace import Workspace
 from tests.evaluation.conftest import conversation, publish_rows
@@ -173,3 +175,26 @@ def test_a_spec_says_all_its_problems_at_once() -> None:
         EvaluateSpec.parse({"models": ["embedded"]})
     with pytest.raises(BadInput, match="listed twice"):
         EvaluateSpec.parse({"models": ["embedded", "embedded"], "data": "x"})
+
+
+def test_a_trained_model_is_reported_with_the_time_that_its_training_took(
+    context_of: MakeContext, workspace: Workspace, balls: str, lively_model: Path, tiny_adapter: Path
+) -> None:
+    path = workspace.new_job_path("train")
+    spec = {"model": str(lively_model), "data": balls}
+    trained = JobDirectory.create(path, kind="train", title="Balls", spec=spec, resource=None)
+    shutil.copytree(tiny_adapter, path / "adapter")
+    trained.write_status(Status(State.SUCCEEDED))
+    trained.write_manifest({"figures": {}, "artifacts": {}, "seconds": 90.0})
+    models = [str(lively_model), f"job:{trained.id}"]
+    context = context_of("evaluate", models=models, data=balls, max_new_tokens=2, precision="fp32")
+    assert [model["training_seconds"] for model in job.run(context)["models"]] == [None, 90.0]
+    assert "Training (minutes)" in (context.path / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_task_with_questions_of_its_own_asks_these_whatever_dataset_is_named(
+    context_of: MakeContext, balls: str, lively_model: Path
+) -> None:
+    context = context_of("evaluate", models=[str(lively_model)], data=balls, task="general", max_items=3)
+    assert job.run(context)["items"] == 3
+    assert (context.directory.resolved or {})["data"]["value"] == job.OWN_QUESTIONS

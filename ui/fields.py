@@ -5,6 +5,7 @@ A component's value is called raw here: what a person sees and a browser sends. 
 
 from __future__ import annotations
 
+import re
 import types
 from dataclasses import dataclass, replace
 from datetime import date
@@ -18,6 +19,8 @@ from jobs.spec import Depth, Spec
 Shape = Literal["flag", "choice", "choices", "whole", "number", "text", "words", "pairs", "rows"]
 Raw = dict[str, Any]
 _NOTHING = object()
+# Between two pairs: a new line, or a comma with another pair after it. Other commas belong to a text.
+PAIRS = re.compile(r"\n|,(?=[^,:\n]*:)")
 
 
 @dataclass(frozen=True)
@@ -143,7 +146,8 @@ def to_raw(field: FormField, value: Any) -> Any:
         case "rows":
             return [[to_raw(column, row.get(column.path)) for column in field.columns] for row in value or []]
         case "pairs":
-            return ", ".join(f"{key}: {column}" for key, column in (value or {}).items())
+            lines = [f"{key}: {text}" for key, text in (value or {}).items()]
+            return ("\n" if any("," in line for line in lines) else ", ").join(lines)
         case "words":
             return value if isinstance(value, str) else ", ".join(value or [])
         case "text":
@@ -160,8 +164,8 @@ def from_raw(field: FormField, raw: Any) -> Any:
         case "rows":
             return [_row(field, row) for row in raw or [] if any(cell not in (None, "") for cell in row)]
         case "pairs":
-            pairs = [part.partition(":") for part in str(raw or "").replace("\n", ",").split(",") if part.strip()]
-            return {key.strip(): column.strip() for key, _, column in pairs}
+            pairs = [part.partition(":") for part in PAIRS.split(str(raw or "")) if part.strip()]
+            return {key.strip(): text.strip() for key, _, text in pairs}
         case "words":
             return _words(field, str(raw or ""))
         case "text":

@@ -39,7 +39,7 @@ class Kind:
     command: str
     button: str
     nothing: str
-    first: dict[str, Any]
+    first: Callable[[Workspace], dict[str, Any]]
     title: Callable[[Any], str]
     result: Callable[[dict[str, Any]], str]
 
@@ -57,7 +57,7 @@ def lay_out(page: Page) -> None:
 def _lay_out_job(page: Page, kind: Kind) -> None:
     with gr.Row(equal_height=False):
         with gr.Column(scale=5, min_width=320):
-            form = forms.lay_out(kind.spec, kind.name, kind.command, base=lambda _: kind.first)
+            form = forms.lay_out(kind.spec, kind.name, kind.command, base=kind.first)
             error = gr.HTML(visible=False)
             begin = gr.Button(kind.button, variant="primary", elem_id=f"start-{kind.name}")
             forms.lay_out_yaml(page, form, error)
@@ -96,13 +96,19 @@ def pairs_html(figures: dict[str, Any]) -> str:
     return f'<div class="hearth-result"><p>{said}{escape(beside)}.{place}</p></div>'
 
 
+def newest_evaluation(workspace: Workspace) -> dict[str, Any]:
+    """What the judge's form begins with: a common judge, and the answers of the newest finished evaluation."""
+    done = [job for job in workspace.list_jobs("evaluate") if job.status().state is State.SUCCEEDED]
+    return {"judge": {"model": "ollama:llama3.1"}, **({"evaluation": f"job:{done[0].id}"} if done else {})}
+
+
 JUDGING = Kind(
     name="judge",
     spec=JudgingSpec,
     command="python cli.py judge spec.yaml",
     button="Judge",
     nothing="Nothing was judged yet. Name a judge, and a finished evaluation whose answers it compares.",
-    first={"judge": {"model": "ollama:llama3.1"}},
+    first=newest_evaluation,
     title=lambda spec: f"{spec.judge.model} judges {spec.evaluation or 'your votes'}",
     result=judged_html,
 )
@@ -112,7 +118,7 @@ PAIRS = Kind(
     command="python cli.py pairs spec.yaml",
     button="Make pairs",
     nothing="No pairs yet. With votes or corrections from the chat, “votes” makes them at once.",
-    first={"name": "my-pairs", "scored_by": "votes"},
+    first=lambda _: {"name": "my-pairs", "scored_by": "votes"},
     title=lambda spec: f"Pairs for {spec.name}",
     result=pairs_html,
 )

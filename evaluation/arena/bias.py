@@ -82,7 +82,7 @@ def length_view(votes: Sequence[Vote], table: Table, component: Sequence[int]) -
     longer = 1 / (1 + exp(-float(fitted.params[-1]) * TWICE_AS_LONG))
     p_value = float(fitted.pvalues[-1])
     sentence = (
-        f"With lengths held equal the ratings are those of this column. Between equal models, an answer twice as long "
+        f"Beside the ratings stand those with lengths held equal. Between equal models, an answer twice as long "
         f"would win {_percent(longer)} of the votes ({told_p_value(p_value)})."
     )
     names = [table.models[place] for place in component]

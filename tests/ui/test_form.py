@@ -16,7 +16,7 @@ from evaluation.spec import EvaluateSpec
 from export.spec import ExportSpec
 from jobs.spec import Spec
 from trainer.spec import TrainSpec
-from ui.fields import form_fields, raw_of_spec, raw_of_values, values_of_raw
+from ui.fields import form_fields, from_raw, raw_of_spec, raw_of_values, values_of_raw
 
 SPECS: list[tuple[type[Spec], dict[str, Any]]] = [
     (
@@ -80,6 +80,17 @@ def test_every_option_has_a_label_and_explains_itself(spec: type[Spec]) -> None:
         assert field.label and field.label != field.path
         assert len(field.help) > 5, field.path
         assert field.depth in ("essential", "common", "everything")
+
+
+def test_a_text_with_commas_stays_whole_in_a_field_of_pairs() -> None:
+    fields = form_fields(JudgingSpec)
+    given = JudgingSpec.parse({"judge": {"model": "embedded"}})
+    assert any("," in text for text in given.judge.criteria.values())
+    assert JudgingSpec.parse(values_of_raw(fields, raw_of_spec(fields, given))) == given
+    criteria = next(field for field in fields if field.path == "judge.criteria")
+    assert from_raw(criteria, "tone: kind, and calm, length: short\nform: a list, always") == {
+        "tone": "kind, and calm", "length": "short", "form": "a list, always",
+    }  # fmt: skip
 
 
 def test_bounds_are_said_beside_a_number() -> None:

@@ -80,6 +80,7 @@ def points_of_chart(page: Any) -> int:
     return max(len(re.findall("[ML]", path)) for path in drawn)
 
 
+@pytest.mark.heavy
 def test_clicking_through_the_tabs_leads_from_rows_to_a_gguf(page: Any, tiny_model: Path, tmp_path: Path) -> None:
     build_dataset(page, rows(tmp_path / "sums.jsonl"))
     start_training(page, tiny_model)

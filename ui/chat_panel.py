@@ -111,7 +111,7 @@ class ChatPanel:
         page.load(self._show_chosen, chosen)
         page.load(self._poll, self.outputs)
         page.poll(TAB, self._poll, [self.cursor], self.outputs)
-        page.on(self.models.input, self._choose, [self.models], [*self.settings.outputs, *self.outputs], error)
+        page.on(self.models.change, self._choose, [self.models], [*self.settings.outputs, *self.outputs], error)
         page.on(self.blind.input, self._go_blind, [self.blind], [*self.settings.outputs, *self.outputs], error)
         for field in self.settings.fields:
             page.on([field.blur, field.submit], self._keep_settings, self.settings.fields, [], error, quiet=True)
@@ -143,6 +143,8 @@ class ChatPanel:
         ]
 
     def _choose(self, workspace: Workspace, models: list[str]) -> list[Any]:
+        if models == models_or_none(workspace):  # shown by the page itself, nobody's choice
+            return [SKIP for _ in [*self.settings.outputs, *self.outputs]]
         chat_models.check_models(self.page.settings, workspace, models)
         save_draft(workspace, DRAFT, models=models or None)
         return [*chat_models.show_settings(workspace, is_blind(workspace)), *self._poll(workspace)]

@@ -20,7 +20,7 @@ from ui import form as forms
 from ui.chat_models import model_options
 from ui.choices import dataset_of, dataset_options, is_snake, train_job, trained_options
 from ui.drafts import read_draft, save_draft
-from ui.page import Page
+from ui.page import SKIP, Page
 from ui.parts import wire_parts
 from ui.paths import TASKS, check_model, check_task, inside, own_tasks
 from ui.verdict_view import verdict_html
@@ -95,6 +95,8 @@ def _wire_verdict(
         return form.initial(workspace)
 
     def also(workspace: Workspace, models: list[str]) -> list[Any]:
+        if models == others_of(workspace):  # shown by the page itself, nobody's choice
+            return [SKIP for _ in [*form.inputs, form.yaml]]
         for model in models:
             check_model(page.settings, workspace, model)
         save_draft(workspace, TAB, others=models or None)
@@ -118,7 +120,7 @@ def _wire_verdict(
 
     page.load(show_others, [others])
     page.on(others.focus, show_others, [], [others], error, quiet=True)
-    page.on(others.input, also, [others], [*form.inputs, form.yaml], error)
+    page.on(others.change, also, [others], [*form.inputs, form.yaml], error)
     forms.fill(page, form, "task", error)
     picks.wire(page, tuned)
     page.on(tuned.component.input, choose, [tuned.component], [*form.inputs, form.yaml], error)

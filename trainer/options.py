@@ -75,6 +75,12 @@ class MethodSpec(Spec):
         """Whether the output layer gets an adapter."""
         return self.adapter != "none" and "lm_head" in self.target_modules
 
+    @property
+    def trains_head(self) -> bool:
+        """Whether the output layer may change, which is so for the embeddings too where both share their weights."""
+        tables = ("lm_head", "embed_tokens")
+        return self.adapter == "none" or any(name in tables for name in (*self.modules_to_save, *self.target_modules))
+
     @model_validator(mode="after")
     def _check_adapter(self) -> Self:
         if self.adapts_head and self.objective in ("dpo", "orpo", "kto"):

@@ -28,20 +28,23 @@ def build_sft(
     from transformers import AutoTokenizer
     from trl import SFTConfig, SFTTrainer
 
-    class Trainer(SafeLoop, SFTTrainer):  # type: ignore[misc]
-        """Ours first, so that its checkpoints and order win."""
+    from trainer.frozen_head import FrozenHeadLoss, use_frozen_head
 
+    frozen = plan.backend == "peft" and spec.method.adapter != "none" and use_frozen_head(model)
+    mixed = (SafeLoop, FrozenHeadLoss) if frozen else (SafeLoop,)
+    # Ours first, so that its checkpoints, order and loss win.
+    trainer_class = type("Trainer", (*mixed, SFTTrainer), {})
     arguments = SFTConfig(
         **common_arguments(spec, plan, folder, evaluate=bool(evaluation)),
         max_length=None,
         # The rows are tokens with labels already: TRL must neither tokenise, template, cut nor mask again.
         dataset_kwargs={"skip_prepare_dataset": True},
-        # Logits only where a label is. Unsloth brings a loss of its own for that; TRL's reads the output layer's own
-        # weights, past an adapter on it.
-        loss_type="chunked_nll" if plan.backend == "peft" and not spec.method.adapts_head else "nll",
+        # Logits only where a label is, where the output layer is trained too. Unsloth brings a loss of its own for
+        # that; TRL's reads the layer's own weights, past an adapter on it.
+        loss_type="chunked_nll" if plan.backend == "peft" and not frozen and not spec.method.adapts_head else "nll",
         neftune_noise_alpha=spec.optimisation.neftune_alpha,
     )
-    return Trainer(
+    return trainer_class(
         model=model,
         args=arguments,
         train_dataset=Dataset.from_list(train),

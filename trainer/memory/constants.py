@@ -29,10 +29,14 @@ FULL_LOGIT_BYTES = 12
 # Unsloth before its chunked loss (2024): 16-bit logits whose gradient overwrites them, and the 32-bit copy that
 # accelerate's mixed precision makes of a model's outputs.
 IN_PLACE_LOGIT_BYTES = 6
-# TRL's chunked_nll: 256 rows of logits at a time, computed again in the backward pass. Ten blocks of 32 bit: logits and
-# log-softmax, its exponential and products for the entropy that TRL reports, masks' products, and the gradients.
+# TRL's chunked_nll, where the output layer is trained too: 256 rows of logits at a time, computed again in the backward
+# pass. Ten blocks of 32 bit: logits and log-softmax, its exponential and products for the entropy that TRL reports,
+# masks' products, and the gradients.
 NLL_CHUNK_ROWS = 256
 NLL_CHUNK_BYTES = 40
+# The loss over an output layer that isn't trained (trainer/frozen_head.py), as many rows at a time and made once:
+# logits in 16 and in 32 bit, and their log-softmax in 32 bit, which becomes the gradient in place.
+FROZEN_CHUNK_BYTES = 10
 # TRL's _ChunkedLogProbFunction: tiles of 2,048 rows × 8,192 words, each with the product in 16 bit and logits,
 # probabilities, their gradient and two products of these in 32 bit; its gradient of the hidden values is 32 bit.
 LOGPROB_TILE_ROWS = 2048

@@ -191,7 +191,8 @@ def _logits(shape: ModelShape, spec: TrainSpec, setting: Setting) -> Part:
         size = min(tokens * words * c.UNSLOTH_LOGIT_BYTES, setting.loss_budget)
         reason = f"{words:,} words, as many tokens at a time as {setting.loss_budget / GB:.2f} GB hold"
     else:
-        size = min(tokens, c.NLL_CHUNK_ROWS) * words * c.NLL_CHUNK_BYTES
+        each = c.NLL_CHUNK_BYTES if spec.method.trains_head else c.FROZEN_CHUNK_BYTES
+        size = min(tokens, c.NLL_CHUNK_ROWS) * words * each
         reason = f"{words:,} words, {c.NLL_CHUNK_ROWS} tokens at a time"
     head = shape.embedding * setting.value_bytes if holds_32_bit(spec, setting) else 0
     return Part("logits", "Logits", size + head, reason)

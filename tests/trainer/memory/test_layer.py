@@ -20,6 +20,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, Qwen3Config, Qwen3ForCau
 from trl.trainer.sft_trainer import _CHUNKED_LM_HEAD_CHUNK_SIZE, _chunked_cross_entropy_loss
 from trl.trainer.utils import _CHUNKED_LOGPROB_TOKEN_CHUNK_SIZE, _ChunkedLogProbFunction
 
+from trainer.frozen_head import CHUNK, Head, next_token_loss
 from trainer.memory import constants as c
 from trainer.memory.layer import layer_bytes, score_bytes
 from trainer.memory.setting import Setting
@@ -165,6 +166,15 @@ def test_the_chunked_loss_of_answers_holds_one_chunk() -> None:
         loss.backward()
     assert c.NLL_CHUNK_ROWS == _CHUNKED_LM_HEAD_CHUNK_SIZE
     chunk = c.NLL_CHUNK_ROWS * 16384 * c.NLL_CHUNK_BYTES
+    assert chunk == pytest.approx(blocks.peak, rel=0.15)
+
+
+def test_the_loss_over_a_frozen_output_layer_holds_one_chunk_and_makes_it_once() -> None:
+    hidden, head, labels = loss_inputs(words=16384, tokens=1024)
+    with Blocks([hidden, head, labels]) as blocks:
+        next_token_loss(hidden[None], labels[None], Head(head)).backward()  # type: ignore[no-untyped-call]
+    chunk = CHUNK * 16384 * c.FROZEN_CHUNK_BYTES
+    assert c.NLL_CHUNK_ROWS == CHUNK
     assert chunk == pytest.approx(blocks.peak, rel=0.15)
 
 

@@ -12,8 +12,10 @@ import typer
 
 from cli.data import data_app
 from cli.evaluation import arena, judge, pairs, task_app
+from cli.export import export, exports_app
 from cli.fit import fit
 from cli.jobs import jobs_app
+from cli.ollama import ollama_app
 from cli.rent import rent
 from cli.runs import compare
 from cli.script import script
@@ -29,6 +31,9 @@ app.add_typer(data_app, name="data")
 app.add_typer(jobs_app, name="jobs")
 app.add_typer(sweep_app, name="sweep")
 app.add_typer(task_app, name="task")
+app.add_typer(exports_app, name="exports")
+app.add_typer(ollama_app, name="ollama")
+app.command(context_settings=ANY_OPTION)(export)
 app.command(context_settings=ANY_OPTION)(fit)
 app.command(context_settings=ANY_OPTION)(rent)
 app.command(context_settings=ANY_OPTION)(judge)
@@ -87,31 +92,6 @@ def evaluate(
         require_usable(model, open_workspace(workspace))
     title = f"{parsed.data.split('@')[0] or parsed.task}: {len(parsed.models)} models"
     run_job(open_workspace(workspace), "evaluate", parsed.model_dump(mode="json"), title, as_json, detach)
-
-
-@app.command(context_settings=ANY_OPTION)
-def export(
-    context: typer.Context,
-    job: Annotated[str, typer.Argument(help="A training job's id, or an ExportSpec as YAML.")],
-    to: Annotated[str | None, typer.Option(help="adapter, merged, gguf; several with commas.")] = None,
-    quant: Annotated[str | None, typer.Option(help="f16, q8_0, q4_k_m; several with commas.")] = None,
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
-    detach: DetachOption = False,
-) -> None:
-    """Make files for Ollama and others from a training job, and check that they behave as the model did."""
-    from export.spec import ExportSpec
-
-    place = open_workspace(workspace)
-    from_file = job.endswith((".yaml", ".yml"))
-    values, where = spec_values([job, *context.args] if from_file else ["--job", job, *context.args])
-    for name, text in (("to", to), ("quantisations", quant)):
-        if text:
-            values[name] = [part.strip() for part in text.split(",")]
-    parsed = ExportSpec.parse(values, where)
-    trained = place.job(parsed.job)
-    spec = {**parsed.model_dump(mode="json"), "job": trained.id}
-    run_job(place, "export", spec, trained.header["title"], as_json, detach)
 
 
 def main() -> None:

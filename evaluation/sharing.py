@@ -9,8 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evaluation.decoding import BASE, Sampling
-from evaluation.generate import Generation, Message
+from evaluation.decoding import BASE
 
 if TYPE_CHECKING:
     from models.backends import Quantisation
@@ -51,52 +50,6 @@ class SharedLoad:
             return
         self.loaded.model.set_adapter(self._names[files.adapter])
         yield view
-
-
-def generate_side_by_side(
-    shared: SharedLoad,
-    files: Sequence[ResolvedModel],
-    prompts: Sequence[list[Message]],
-    *,
-    max_new_tokens: int,
-    batch_size: int,
-    sampling: Sampling,
-) -> list[list[Generation]]:
-    """The answers of several models of one load to the same prompts, a list for each model, in the prompts' order.
-
-    All models answer in the same batches of `batch_size` rows, each row computed with its own adapter, so the weights
-    are read once for all of them. That pays where a batch has few rows; full batches of one adapter are as quick (so
-    evaluations take one model after the other). The adapters have to be ones that PEFT can mix (`streaming.can_mix`).
-    """
-    from evaluation.decoding import Row, decode
-    from models.chat_template import ChatTokenizer
-
-    tokenizers = [ChatTokenizer.load(each.adapter or each.folder) for each in files]
-    rows = [
-        [
-            Row(
-                tokenizer.encode_prompt(prompt),
-                frozenset(tokenizer.stop_ids),
-                number,
-                adapter=shared.adapter_name(each),
-            )
-            for number, prompt in enumerate(prompts)
-        ]
-        for each, tokenizer in zip(files, tokenizers, strict=True)
-    ]
-    order = sorted((row for one in rows for row in one), key=lambda row: -len(row.prompt))
-    seconds: dict[int, float] = {}
-    for start in range(0, len(order), batch_size):
-        batch = order[start : start + batch_size]
-        times = decode(shared.loaded, batch, max_new_tokens=max_new_tokens, sampling=sampling)
-        seconds.update({id(row): times.whole / len(batch) for row in batch})
-    return [
-        [
-            Generation(tokenizer.decode(row.answer), row.answer, len(row.prompt), seconds[id(row)], row.ended)
-            for row in one
-        ]
-        for one, tokenizer in zip(rows, tokenizers, strict=True)
-    ]
 
 
 def free_memory() -> None:

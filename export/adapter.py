@@ -21,10 +21,13 @@ _PARTS = {
     "lora_magnitude_vector": "magnitude",
     "lora_magnitude_vector.weight": "magnitude",
 }
+# PEFT stores the frozen layer beside a tuned embedding, and a trained one under two names.
+_COPIES = (".base_layer.", ".original_module.", ".modules_to_save.")
+_TOKEN_ROWS = ".token_adapter.trainable_tokens_delta"
 # Settings of PEFT under which W + scale · B·A is not what the adapter computes.
 _NOT_MERGEABLE = (
     "alora_invocation_tokens", "arrow_config", "kasa_config", "layer_replication", "lora_bias", "monteclora_config",
-    "target_parameters", "trainable_token_indices", "use_bdlora", "use_qalora", "velora_config",
+    "target_parameters", "use_bdlora", "use_qalora", "velora_config",
 )  # fmt: skip
 # The other ways to start (pissa, olora, corda, loftq, …) change the base weights as well.
 _PLAIN_STARTS = (True, False, "gaussian", "eva", "orthogonal")
@@ -47,13 +50,27 @@ class LowRankUpdate:
 
 
 @dataclass(frozen=True)
+class TokenRows:
+    """Rows of an embedding that were trained and nothing else of it: `rows` (tokens, width) stand at `indices`."""
+
+    indices: tuple[int, ...]
+    rows: StoredTensor
+
+
+@dataclass(frozen=True)
 class Adapter:
-    """Keys of `updates` and `replaced` are names of base tensors; `replaced` are tensors trained in full."""
+    """Keys of `updates`, `replaced` and `tokens` are names of base tensors; `replaced` are tensors trained in full."""
 
     folder: Path
     updates: dict[str, LowRankUpdate]
     replaced: dict[str, StoredTensor]
+    tokens: dict[str, TokenRows]
     keeps_tying: bool
+
+    @property
+    def touched(self) -> set[str]:
+        """Names of all base tensors that it changes."""
+        return self.updates.keys() | self.replaced.keys() | self.tokens.keys()
 
 
 def read_adapter(folder: Path) -> Adapter:
@@ -65,15 +82,19 @@ def read_adapter(folder: Path) -> Adapter:
     _refuse_what_does_not_merge(folder, config)
     parts: dict[str, dict[str, StoredTensor]] = {}
     replaced: dict[str, StoredTensor] = {}
+    tokens: dict[str, TokenRows] = {}
     for tensor in read_shard(folder / "adapter_model.safetensors").tensors:
         name = tensor.name.removeprefix(_PREFIX)
         module, part = _split(name)
         if part is not None:
             parts.setdefault(module, {})[part] = tensor
-        elif ".base_layer." not in name:  # PEFT stores a copy of the frozen layer beside a tuned embedding
+        elif name.endswith(_TOKEN_ROWS):
+            embedding = name.removesuffix(_TOKEN_ROWS)
+            tokens[f"{embedding}.weight"] = TokenRows(_token_indices(folder, config, embedding), tensor)
+        elif not any(copy in name for copy in _COPIES):
             replaced[name] = tensor
     updates = {f"{module}.weight": _update(folder, config, module, found) for module, found in parts.items()}
-    return Adapter(folder, updates, replaced, keeps_tying=bool(config.get("ensure_weight_tying")))
+    return Adapter(folder, updates, replaced, tokens, keeps_tying=bool(config.get("ensure_weight_tying")))
 
 
 def _read_config(folder: Path) -> dict[str, Any]:
@@ -111,6 +132,20 @@ def _split(name: str) -> tuple[str, str | None]:
         if name.endswith("." + ending):
             return name[: -len(ending) - 1], part
     return name, None
+
+
+def _token_indices(folder: Path, config: dict[str, Any], embedding: str) -> tuple[int, ...]:
+    """Which rows of `embedding` were trained; a plain list in the settings means the input embedding."""
+    given = config.get("trainable_token_indices")
+    if isinstance(given, dict):
+        given = next((rows for name, rows in given.items() if f".{embedding}".endswith(f".{name}")), None)
+    if not isinstance(given, list):
+        raise BadInput(
+            f"The adapter in {folder} is damaged.",
+            f"It holds rows of {embedding}, but its settings don't say which (trainable_token_indices).",
+            "Train or copy it again.",
+        )
+    return tuple(int(index) for index in given)
 
 
 def _update(folder: Path, config: dict[str, Any], module: str, found: dict[str, StoredTensor]) -> LowRankUpdate:

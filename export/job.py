@@ -1,8 +1,10 @@
 """The export job: merge, convert, quantise, describe and check what a training job made.
 
-    adapter/ merged/        as asked for
+    adapter/ merged/ <name>-adapter.gguf      as asked for
     <name>-F16.gguf …       each with its Modelfile-F16 …
-    parity.json README.md   what the check found, and how to use the files
+    for-vllm/ …             folders ready for other programs
+    evaluation/             the report on the task's scores
+    parity.json README.md   what the checks found, and how to use the files
     work/                   what is needed on the way; removed at the end
 
 Every file appears under its name only when it is whole, so a killed export goes on after the last finished stage.
@@ -10,25 +12,22 @@ Every file appears under its name only when it is whole, so a killed export goes
 
 from __future__ import annotations
 
-import json
 import shutil
-from pathlib import Path
 from typing import Any
 
-from datasets_src.rows import conversation_of
-from export.check import check_weights
-from export.make import WORK, export_adapter, make_weights
-from export.modelfile import Parameters, choose_system_prompt, dropped_characters, modelfile
-from export.parity import FileCheck
+from export.card import model_card
+from export.check import Checked, check_files
+from export.description import describe
+from export.kits import write_kits
+from export.make import WORK, Made, export_adapter, make_weights
+from export.plan import needed_bytes, planned_stages
 from export.readme import Contents, modelfile_name, readme
 from export.source import Source, open_source
 from export.spec import ExportSpec
+from export.stages import Stages, plan_in_words, rates, told_seconds
 from jobs.context import JobContext
 from jobs.files import require_free_space, write_text
-
-# Bytes per parameter; Q4_K_M for models whose rows are no multiple of 256, which take the most.
-_BYTES = {"f16": 2.0, "q8_0": 1.07, "q4_k_m": 0.85}
-_VOCABULARY_BYTES = 30_000_000
+from models.hardware import probe
 
 
 def run(context: JobContext) -> dict[str, Any]:
@@ -38,65 +37,29 @@ def run(context: JobContext) -> dict[str, Any]:
     source = open_source(spec, context.workspace)
     context.resolve("name", source.name, "spec" if spec.name else "the training job's title")
     context.resolve("data", source.data, "the training job")
-    # Before the long work, so that a system prompt that can't be written is said at once.
-    parameters = _parameters(context, spec, source)
-    system = _system_prompt(context, spec, source)
-    modelfile("model.gguf", system, parameters)
+    described = describe(context, spec, source)
     already = sum(file.stat().st_size for file in context.path.rglob("*") if file.is_file())
     require_free_space(context.path, max(0, needed_bytes(spec, source) - already), "This export")
-    if "adapter" in spec.to:
-        export_adapter(context, source)
-    weights = make_weights(context, spec, source)
-    for file in weights:
-        _publish_text(context, modelfile_name(file.name), modelfile(file.name, system, parameters))
-    checks = check_weights(context, spec, source, weights) if weights else []
-    contents = Contents(
-        gguf=[file.name for file in weights],
-        adapter="adapter" in spec.to,
-        merged="merged" in spec.to,
-        context_length=parameters.context_length,
-        checks=checks,
-    )
+    stages = _stages(context, spec, source)
+    export_adapter(context, spec, source, stages)
+    made = make_weights(context, spec, source, stages)
+    for file in made.gguf:
+        _publish_text(context, modelfile_name(file.name), described.parts(file.name).text)
+    checked = check_files(context, spec, source, made, described, stages) if made.gguf else None
+    contents = Contents.of(source.name, spec, made, checked, described)
+    write_kits(context, spec, contents)
     _publish_text(context, "README.md", readme(source, contents))
+    _publish_text(context, "MODEL_CARD.md", model_card(context.workspace, source, contents))
     shutil.rmtree(context.path / WORK, ignore_errors=True)
-    return _figures(weights, checks)
+    return {**_figures(made, checked), "stage_rates": stages.measured, "template": described.template_note}
 
 
-def needed_bytes(spec: ExportSpec, source: Source) -> int:
-    """Disk space that the export takes at its fullest."""
-    needed = 0.0
-    if "gguf" in spec.to:
-        kinds = {"f16", *spec.quantisations}
-        needed += sum(_BYTES[kind] * source.parameters + _VOCABULARY_BYTES for kind in kinds)
-    if "merged" in spec.to or ("gguf" in spec.to and source.model.adapter is not None):
-        needed += source.weight_bytes + _VOCABULARY_BYTES
-    if "adapter" in spec.to and source.model.adapter is not None:
-        needed += sum(file.stat().st_size for file in source.model.adapter.rglob("*") if file.is_file())
-    return int(needed)
-
-
-def _parameters(context: JobContext, spec: ExportSpec, source: Source) -> Parameters:
-    config = json.loads((source.model.folder / "config.json").read_text(encoding="utf-8"))
-    longest = config.get("max_position_embeddings") or spec.context_length
-    origin = "spec" if spec.context_length <= longest else f"the model was made for {longest}"
-    return Parameters(
-        stop=tuple(source.tokenizer.stop_tokens),
-        context_length=context.resolve("context_length", min(spec.context_length, longest), origin),
-        temperature=spec.temperature,
-        top_p=spec.top_p,
-        top_k=spec.top_k,
-        repeat_penalty=spec.repeat_penalty,
-    )
-
-
-def _system_prompt(context: JobContext, spec: ExportSpec, source: Source) -> str | None:
-    conversations = [conversation_of(row)[0] for row in source.rows]
-    chosen = choose_system_prompt(spec.system_prompt, conversations, source.tokenizer)
-    dropped = dropped_characters(chosen.text or "")
-    if dropped:
-        context.log(f"Ollama's reader of Modelfiles leaves out these characters of the system prompt: {dropped!a}")
-    text: str | None = context.resolve("system_prompt", chosen.text, chosen.origin)
-    return text
+def _stages(context: JobContext, spec: ExportSpec, source: Source) -> Stages:
+    card_here = bool(probe(context.path).gpus)
+    planned = planned_stages(spec, source, rates(context.workspace, card=card_here))
+    words = plan_in_words(planned)
+    context.log(f"This should take about {told_seconds(words['seconds'])}.")
+    return Stages(context, planned)
 
 
 def _publish_text(context: JobContext, name: str, text: str) -> None:
@@ -104,20 +67,25 @@ def _publish_text(context: JobContext, name: str, text: str) -> None:
     context.artifact(context.path / name)
 
 
-def _figures(weights: list[Path], checks: list[FileCheck]) -> dict[str, Any]:
-    verdicts = {check.file: check.verdict for check in checks}
-    unsure = [check.file for check in checks if not check.passed]
-    if not weights:
+def _figures(made: Made, checked: Checked | None) -> dict[str, Any]:
+    files = checked.files if checked else []
+    failed = [file.name for file in files if file.failed]
+    count = f"{len(made.gguf)} GGUF file{'' if len(made.gguf) == 1 else 's'}"
+    if not made.gguf:
         message = "Done"
-    elif not checks:
-        message = f"{len(weights)} GGUF files, unverified"
-    elif unsure:
-        message = f"{len(weights)} GGUF files; look at the check of {', '.join(unsure)}"
+    elif failed:
+        message = f"{count}; look at the check of {', '.join(failed)}"
+    elif not any(file.checked for file in files):
+        message = f"{count}, unverified"
+    elif checked is not None and checked.unverified:
+        message = f"{count}, checked except for {', '.join(checked.unverified)}"
     else:
-        message = f"{len(weights)} GGUF files, checked against the trained model"
+        message = f"{count}, checked against the trained model"
     return {
         "message": message,
-        "verified": bool(checks) and not unsure,
-        "size_bytes": {file.name: file.stat().st_size for file in weights},
-        "parity": verdicts,
+        "verified": checked is not None and checked.verified,
+        "unverified": checked.unverified if checked else {},
+        "recommendation": checked.recommendation.to_json() if checked else None,
+        "size_bytes": {file.name: file.stat().st_size for file in made.gguf},
+        "parity": {file.name: file.verdict for file in files},
     }

@@ -1,8 +1,12 @@
-"""llama.cpp run inside this process on a GGUF file: its own rendering, tokens and answers."""
+"""llama.cpp run on a GGUF file, inside this process or as its own server: its own rendering, tokens and answers."""
 
 from __future__ import annotations
 
 import json
+import socket
+import subprocess
+import tempfile
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -11,7 +15,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from export.llama_tools import find_tool
+from models.endpoints.embedded import llama_server
+from models.hardware import probe
+
 Message = dict[str, Any]
+# Never through a proxy: it is this machine.
+_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+_LOOK_SECONDS = 0.1
+_ANSWER_SECONDS = 5.0
 
 
 class LlamaCppError(RuntimeError):
@@ -68,11 +80,8 @@ class LlamaCpp:
         request = urllib.request.Request(
             self._address + path, json.dumps(body).encode(), {"Content-Type": "application/json"}
         )
-        opener = urllib.request.build_opener(
-            urllib.request.ProxyHandler({})
-        )  # never through a proxy: it is this process
         try:
-            with opener.open(request) as response:
+            with _OPENER.open(request) as response:
                 return dict(json.loads(response.read()))
         except urllib.error.HTTPError as error:
             raise LlamaCppError(_message(error.read())) from error
@@ -86,22 +95,55 @@ def _message(body: bytes) -> str:
 
 
 @contextmanager
-def running(weights: Path, context_length: int) -> Iterator[LlamaCpp]:
-    """Load `weights` and serve them until the block ends. Raises LlamaCppError when llama.cpp can't load the file."""
-    import xllamacpp
+def running(weights: Path, context_length: int, *, adapter: Path | None = None) -> Iterator[LlamaCpp]:
+    """Load `weights`, with a GGUF adapter added if one is given, and serve them until the block ends.
 
-    params = xllamacpp.CommonParams()
-    params.model.path = str(weights)
-    params.n_ctx = context_length
-    params.n_parallel = 1
-    params.warmup = False
-    params.use_jinja = True
-    params.verbosity = 0
+    Where there is a graphics card and llama.cpp's own server is installed, that one does it: the one that comes along
+    computes on the CPU. Raises LlamaCppError when llama.cpp can't load a file.
+    """
+    program = find_tool("llama-server") if probe().gpus else None
+    if program is not None:
+        with _server_process(program, weights, context_length, adapter) as address:
+            yield LlamaCpp(address)
+        return
+    server = llama_server(weights, context_length=context_length, slots=1, adapter=adapter)
     try:
-        server = xllamacpp.Server(params)
+        access = server.__enter__()
     except RuntimeError as error:
         raise LlamaCppError(f"llama.cpp can't load {weights.name}: {error}") from error
     try:
-        yield LlamaCpp(server.listening_address)
+        yield LlamaCpp(access.address)
     finally:
-        del server  # frees the weights
+        server.__exit__(None, None, None)
+
+
+@contextmanager
+def _server_process(program: Path, weights: Path, context_length: int, adapter: Path | None) -> Iterator[str]:
+    """llama.cpp's server as a process with all layers on the card; its address, once it has loaded the file."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [str(program), "-m", str(weights), "-c", str(context_length), "-np", "1", "-ngl", "999", "--jinja"]
+    command += ["--host", "127.0.0.1", "--port", str(port), *(["--lora", str(adapter)] if adapter else [])]
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
+        try:
+            while not _answers(f"http://127.0.0.1:{port}/health"):
+                if process.poll() is not None:
+                    log.seek(0)
+                    last = log.read().decode(errors="replace").strip().splitlines()[-5:]
+                    raise LlamaCppError(f"llama.cpp can't load {weights.name}: {' '.join(last)}")
+                time.sleep(_LOOK_SECONDS)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def _answers(address: str) -> bool:
+    """Whether the server has loaded its model; until then it refuses, or answers 503."""
+    try:
+        with _OPENER.open(address, timeout=_ANSWER_SECONDS) as response:
+            return bool(response.status == 200)
+    except OSError:
+        return False

@@ -5,104 +5,142 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from export.adapter_gguf import convert_adapter
 from export.gguf import convert
+from export.importance import measure_importance
 from export.merge import copy_model_files, merge
+from export.quantisations import PLAIN, Plain, Quantisation, source_kind
 from export.quantise import quantise
 from export.source import Source
 from export.spec import ExportSpec
-from export.tensor_types import Mix
+from export.stages import Stages
 from jobs.context import JobContext
 from jobs.errors import BadInput
 from jobs.files import publish_folder, write_json
 
 WORK = "work"
-_MIXES: tuple[Mix, ...] = ("q8_0", "q4_k_m")
 
 
-def export_adapter(context: JobContext, source: Source) -> None:
-    """A copy that names its base as others can get it."""
+@dataclass(frozen=True)
+class Made:
+    """What an export wrote: GGUF files, the largest first, and the merged folder where it was asked for or is still
+    needed."""
+
+    gguf: list[Path]
+    merged: Path | None
+
+    @property
+    def all(self) -> list[Path]:
+        return [path for path in (self.merged, *self.gguf) if path is not None]
+
+
+def export_adapter(context: JobContext, spec: ExportSpec, source: Source, stages: Stages) -> None:
+    """A copy that names its base as others can get it, and one as GGUF, as the spec asks for."""
     adapter = source.model.adapter
+    wanted = [target for target in ("adapter", "adapter_gguf") if target in spec.to]
+    if not wanted:
+        return
     if adapter is None:
         raise BadInput(
             f"{source.job.id} trained the whole model, so there is no adapter.",
             "An adapter comes from training with lora or qlora.",
             "Export it as merged or gguf.",
         )
-    final = context.artifact(context.path / "adapter")
-    if not final.exists():
-        context.progress(0.02, "Copying the adapter")
-        temporary = _fresh(context.path / WORK / "adapter.part")
-        shutil.copytree(adapter, temporary, dirs_exist_ok=True)
-        if source.hub_id and source.base_text != "embedded":
-            config = temporary / "adapter_config.json"
-            values = json.loads(config.read_text(encoding="utf-8"))
-            write_json(config, {**values, "base_model_name_or_path": source.hub_id})
-        publish_folder(temporary, final)
+    with stages.stage("adapter"):
+        if "adapter" in wanted:
+            final = context.artifact(context.path / "adapter")
+            if not final.exists():
+                temporary = _fresh(context.path / WORK / "adapter.part")
+                shutil.copytree(adapter, temporary, dirs_exist_ok=True)
+                _name_base(temporary, source)
+                publish_folder(temporary, final)
+        if "adapter_gguf" in wanted:
+            target = context.artifact(context.path / f"{source.name}-adapter.gguf")
+            _once(context, target, lambda part: convert_adapter(source.model.folder, adapter, part))
     context.check_stop()
 
 
-def make_weights(context: JobContext, spec: ExportSpec, source: Source) -> list[Path]:
-    """Merge, convert and quantise as asked. Returns the GGUF files, the largest first."""
-    if "gguf" not in spec.to:
-        if "merged" in spec.to:
-            _merged(context, spec, source)
-        return []
-    kept = [kind for kind in ("f16", *_MIXES) if kind in spec.quantisations]
-    files = [context.artifact(context.path / _file_name(source, kind)) for kind in kept]
-    if "merged" not in spec.to and all(file.exists() for file in files):
-        return files
-    f16 = (context.path if "f16" in kept else context.path / WORK) / _file_name(source, "f16")
-    _convert(context, source, _merged(context, spec, source), f16)
-    mixes = [mix for mix in _MIXES if mix in kept]
-    for number, mix in enumerate(mixes):
-        start, share = 0.4 + 0.2 * number / len(mixes), 0.2 / len(mixes)
-        _quantise(context, f16, context.path / _file_name(source, mix), mix, start, share)
-    return files
+def _name_base(folder: Path, source: Source) -> None:
+    if source.hub_id and source.base_text != "embedded":
+        config = folder / "adapter_config.json"
+        values = json.loads(config.read_text(encoding="utf-8"))
+        write_json(config, {**values, "base_model_name_or_path": source.hub_id})
+
+
+def make_weights(context: JobContext, spec: ExportSpec, source: Source, stages: Stages) -> Made:
+    """Merge, convert and quantise as asked. What an earlier attempt finished is kept."""
+    if not spec.wants_gguf:
+        return Made([], _merged(context, spec, source, stages) if spec.wants_merged else None)
+    files = {kind: context.artifact(context.path / _file_name(source, kind)) for kind in spec.quantisations}
+    merged = _merged(context, spec, source, stages)
+    missing = [kind for kind, file in files.items() if not file.exists()]
+    whole = source_kind(spec.quantisations, source.stored)
+    places = {kind: files.get(kind, context.path / WORK / _file_name(source, kind)) for kind in PLAIN}
+    needed = [kind for kind in PLAIN if kind in missing or (kind == whole and _quantised(missing))]
+    with stages.stage("convert"):
+        for number, kind in enumerate(needed):
+            stages.done(number / len(needed), kind.upper())
+            _convert(context, source, merged, places[kind], kind)
+    importance = _importance(context, spec, source, stages, places[whole]) if _quantised(missing) else None
+    for mix in _quantised(spec.quantisations):
+        with stages.stage(f"quantise {mix}"):
+            _quantise(context, places[whole], files[mix], mix, importance, stages)
+    sizes = sorted(files.values(), key=lambda file: file.stat().st_size, reverse=True)
+    return Made(sizes, merged if source.model.adapter is not None or spec.wants_merged else None)
+
+
+def _quantised(kinds: Sequence[Quantisation]) -> list[Quantisation]:
+    """Without those that the converter writes by itself."""
+    return [kind for kind in kinds if kind not in PLAIN]
 
 
 def _file_name(source: Source, kind: str) -> str:
     return f"{source.name}-{kind.upper()}.gguf"
 
 
-def _quantise(context: JobContext, f16: Path, target: Path, mix: Mix, start: float, share: float) -> None:
-    """`start` and `share`: where this stage lies in the whole job's progress."""
-    label = f"Quantising to {mix.upper()}"
+def _importance(context: JobContext, spec: ExportSpec, source: Source, stages: Stages, weights: Path) -> Path | None:
+    """The importance matrix, where it was asked for."""
+    if not spec.importance_matrix:
+        return None
+    target = context.path / WORK / "importance.gguf"
+    texts = source.training_texts()
+    with stages.stage("importance"):
+        _once(context, target, lambda part: measure_importance(weights, texts, part, stages.done))
+    return target
 
+
+def _quantise(
+    context: JobContext, source_file: Path, target: Path, kind: Quantisation, importance: Path | None, stages: Stages
+) -> None:
     def write(part: Path) -> None:
-        report = quantise(f16, part, mix, lambda done: context.progress(start + share * done, label))
-        context.log(f"{mix.upper()} by {report.engine}: {report.types}")
+        report = quantise(source_file, part, kind, stages.done, importance)
+        context.log(f"{kind.upper()} by {report.engine}: {report.types}")
 
-    context.progress(start, label)
     _once(context, target, write)
     context.check_stop()
 
 
-def _merged(context: JobContext, spec: ExportSpec, source: Source) -> Path:
+def _merged(context: JobContext, spec: ExportSpec, source: Source, stages: Stages) -> Path:
     """The folder with whole 16-bit weights: training's own when it trained all of them, else merged ones."""
-    wanted = "merged" in spec.to
+    wanted = spec.wants_merged
     if source.model.adapter is None and not wanted:
         return source.model.folder
     final = context.path / "merged" if wanted else context.path / WORK / "merged"
     if wanted:
         context.artifact(final)
-    if final.exists():
-        return final
-    temporary = _fresh(context.path / WORK / "merged.part")
-    context.progress(0.05, "Merging the adapter into the base model")
-    if source.model.adapter is None:
-        _copy_model(source.model.folder, temporary)
-    else:
-        report = merge(
-            source.model.folder,
-            source.model.adapter,
-            temporary,
-            lambda done: context.progress(0.05 + 0.2 * done, "Merging the adapter into the base model"),
-        )
-        context.log(f"Merged: {report.changed} of {report.tensors} tensors changed.")
-    publish_folder(temporary, final)
+    with stages.stage("merge"):
+        if not final.exists():
+            temporary = _fresh(context.path / WORK / "merged.part")
+            if source.model.adapter is None:
+                _copy_model(source.model.folder, temporary)
+            else:
+                report = merge(source.model.folder, source.model.adapter, temporary, stages.done)
+                context.log(f"Merged: {report.changed} of {report.tensors} tensors changed.")
+            publish_folder(temporary, final)
     context.check_stop()
     return final
 
@@ -113,9 +151,8 @@ def _copy_model(model: Path, output: Path) -> None:
         shutil.copyfile(file, output / file.name)
 
 
-def _convert(context: JobContext, source: Source, model: Path, target: Path) -> None:
-    context.progress(0.25, "Converting to GGUF")
-    _once(context, target, lambda part: convert(model, part, source.metadata()))
+def _convert(context: JobContext, source: Source, model: Path, target: Path, kind: Plain) -> None:
+    _once(context, target, lambda part: convert(model, part, source.metadata(), kind))
     context.check_stop()
 
 

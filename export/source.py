@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from datasets_src.rows import conversation_of
 from datasets_src.store import open_version
 from export.gguf import GgufMetadata, read_card
-from export.parity import Prompt
+from export.quantisations import Plain
 from export.spec import ExportSpec
-from export.tensors import read_shards
+from export.tensors import Shard, read_shards
 from jobs.directory import JobDirectory
 from jobs.errors import BadInput, Missing
 from jobs.files import read_json
 from jobs.workspace import Workspace
-from models.chat_template import ChatTokenizer
+from models.chat_template import ChatTokenizer, TokenisedRow
 from models.embedded import HUB_ID
 from models.reference import ModelRef, ResolvedModel, resolve
 
@@ -24,9 +27,10 @@ from models.reference import ModelRef, ResolvedModel, resolve
 @dataclass(frozen=True)
 class Source:
     """`rows`: the held-out rows; `parameters`: numbers in the base's weights; `base_text`: the base as training
-    named it; `data`: the dataset as name@version, None when it is gone."""
+    named it; `data`: the dataset as name@version, None when it is gone; `stored`: what most weights are kept in."""
 
     job: JobDirectory
+    workspace: Workspace
     name: str
     model: ResolvedModel
     tokenizer: ChatTokenizer
@@ -35,11 +39,48 @@ class Source:
     rows: list[dict[str, Any]]
     parameters: int
     weight_bytes: int
+    stored: Plain
 
     @property
     def tuned(self) -> Path:
         """The folder that training wrote."""
         return self.model.adapter or self.model.folder
+
+    @property
+    def adapter_bytes(self) -> int:
+        adapter = self.model.adapter
+        return sum(file.stat().st_size for file in adapter.rglob("*") if file.is_file()) if adapter else 0
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The base's config.json; of a model of several parts that of the language model."""
+        values = json.loads((self.model.folder / "config.json").read_text(encoding="utf-8"))
+        return {**values, **values.get("text_config", {})}
+
+    @property
+    def rows_even(self) -> bool:
+        """Whether rows of weights are a multiple of 256, as llama.cpp's K types want them."""
+        return int(self.config.get("hidden_size", 0)) % 256 == 0
+
+    @property
+    def vocabulary(self) -> int:
+        return int(self.config.get("vocab_size", 0))
+
+    def tokenise(self, row: dict[str, Any]) -> TokenisedRow | None:
+        """A held-out row as it was trained; None where it has no answer."""
+        messages, tools = conversation_of(row)
+        if messages[0]["role"] == "text":
+            return self.tokenizer.tokenise_text(messages[0]["content"])
+        return self.tokenizer.tokenise(messages, tools) if messages[-1]["role"] == "assistant" else None
+
+    def training_texts(self) -> list[str]:
+        """The training rows as the model reads them, for measuring which weights matter."""
+        if self.data is None:
+            return []
+        rows = open_version(self.workspace, self.data).train()
+        return [
+            self.tokenizer.decode(row.input_ids, skip_special_tokens=False) for row in map(self.tokenise, rows) if row
+        ]
 
     @property
     def hub_id(self) -> str | None:
@@ -48,12 +89,24 @@ class Source:
             return HUB_ID
         return self.base_text if ModelRef.parse(self.base_text).kind == "hub" else None
 
-    def metadata(self) -> GgufMetadata:
-        """What the files say about themselves; licence and languages are the base's."""
+    @property
+    def card(self) -> dict[str, Any]:
+        """What the base's own card says of its licence and languages."""
         card = read_card(self.model.folder)
         noted = read_json(self.model.folder / "manifest.json") or {}
         if "license" not in card and isinstance(noted.get("license"), str):
             card["license"] = noted["license"]
+        return card
+
+    @property
+    def license(self) -> str | None:
+        """The base's licence by its short name, where it is known."""
+        found = self.card.get("license")
+        return found if isinstance(found, str) else None
+
+    def metadata(self) -> GgufMetadata:
+        """What the files say about themselves; licence and languages are the base's."""
+        card = self.card
         data = f" on {self.data}" if self.data else ""
         base = self.hub_id or Path(self.base_text).name
         return GgufMetadata(self.name, f"Fine-tuned with Hearth from {base}{data}.", card, self.hub_id)
@@ -74,6 +127,7 @@ def open_source(spec: ExportSpec, workspace: Workspace) -> Source:
     data, rows = _held_out(job, workspace)
     return Source(
         job=job,
+        workspace=workspace,
         name=spec.name or _file_name(header["title"] or job.id),
         model=model,
         tokenizer=ChatTokenizer.load(model.adapter or model.folder),
@@ -82,7 +136,17 @@ def open_source(spec: ExportSpec, workspace: Workspace) -> Source:
         rows=rows,
         parameters=sum(tensor.elements for shard in shards for tensor in shard.tensors),
         weight_bytes=sum(tensor.size for shard in shards for tensor in shard.tensors),
+        stored=_stored(shards),
     )
+
+
+def _stored(shards: Sequence[Shard]) -> Plain:
+    sizes: dict[str, int] = {}
+    for shard in shards:
+        for tensor in shard.tensors:
+            sizes[tensor.dtype] = sizes.get(tensor.dtype, 0) + tensor.elements
+    kinds: dict[str, Plain] = {"F32": "f32", "BF16": "bf16"}
+    return kinds.get(max(sizes, key=lambda dtype: sizes[dtype]), "f16")
 
 
 def _file_name(title: str) -> str:
@@ -98,19 +162,3 @@ def _held_out(job: JobDirectory, workspace: Workspace) -> tuple[str | None, list
     except Missing:
         return None, []
     return version.id, [dict(row) for row in version.eval()]
-
-
-def check_prompts(source: Source, count: int) -> list[Prompt]:
-    """Up to `count` held-out conversations, evenly spread over the rows, each cut where its last answer begins."""
-    prompts = [prompt for prompt in map(_prompt, source.rows) if prompt is not None]
-    if len(prompts) <= count:
-        return prompts
-    return [prompts[number * len(prompts) // count] for number in range(count)]
-
-
-def _prompt(row: dict[str, Any]) -> Prompt | None:
-    messages = row["messages"]
-    ends = [number for number, message in enumerate(messages) if message["role"] == "assistant"]
-    if not ends or ends[-1] == 0:
-        return None
-    return Prompt(f"{row['source']}, row {row['row']}", messages[: ends[-1]], row.get("tools"))

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
+from export.overlap import EarlyFlush
 from jobs.errors import BadInput, Missing
 
 ITEM_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
@@ -37,12 +38,22 @@ class StoredTensor:
     def elements(self) -> int:
         return prod(self.shape)
 
+    @property
+    def rows(self) -> int:
+        """How many there are along the first dimension; a single number is one row."""
+        return self.shape[0] if self.shape else 1
+
     def read(self) -> bytearray:
         """The raw bytes."""
-        buffer = bytearray(self.size)
+        return self.read_rows(0, self.rows)
+
+    def read_rows(self, first: int, count: int) -> bytearray:
+        """The raw bytes of `count` rows from `first` on."""
+        each = self.size // max(1, self.rows)
+        buffer = bytearray(each * count)
         with self.file.open("rb") as source:
-            source.seek(self.start)
-            if source.readinto(buffer) != self.size:
+            source.seek(self.start + each * first)
+            if source.readinto(buffer) != len(buffer):
                 raise damaged(self.file, "It ends in the middle of a tensor.")
         return buffer
 
@@ -109,7 +120,7 @@ def read_shards(folder: Path) -> list[Shard]:
 class ShardWriter:
     """Writes a safetensors file whose tensors are known by name, dtype and shape beforehand, one after the other.
 
-    `with ShardWriter(file, tensors) as writer: writer.write(bytes)` once per tensor, in order. Leaving the block
+    `with ShardWriter(file, tensors) as writer: writer.write(pieces)` once per tensor, in order. Leaving the block
     before all are written is an error, except when an exception is on its way.
     """
 
@@ -124,6 +135,7 @@ class ShardWriter:
         text += b" " * (-len(text) % 8)
         self._next = 0
         self._file: BinaryIO = file.open("wb")
+        self._flush = EarlyFlush(self._file)
         self._file.write(struct.pack("<Q", len(text)) + text)
 
     def __enter__(self) -> Self:
@@ -132,20 +144,26 @@ class ShardWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._file.close()
+        with self._file:
+            self._flush.__exit__(kind, error, trace)
         if kind is None and self._next != len(self._sizes):
             raise RuntimeError(f"{self._file.name}: {self._next} of {len(self._sizes)} tensors were written")
 
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Append the next tensor."""
-        self._expect(memoryview(data).nbytes)
-        self._file.write(data)
+    def write(self, pieces: Iterable[memoryview]) -> None:
+        """Append the next tensor, given in pieces."""
+        size = 0
+        for piece in pieces:
+            self._file.write(piece)
+            self._flush.wrote(piece.nbytes)
+            size += piece.nbytes
+        self._expect(size)
 
     def copy(self, tensor: StoredTensor) -> None:
         """Append the next tensor, unchanged from where it is stored."""
         self._expect(tensor.size)
         for piece in _pieces(tensor):
             self._file.write(piece)
+            self._flush.wrote(len(piece))
 
     def _expect(self, size: int) -> None:
         expected = self._sizes[self._next]

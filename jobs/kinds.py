@@ -24,4 +24,6 @@ KINDS: dict[str, Kind] = {
     "pairs": Kind("evaluation.pairs.job:run", heavy=True, label="Make preference pairs"),
     "chat": Kind("evaluation.chat:run", heavy=True, label="Chat side by side"),
     "export": Kind("export.job:run", heavy=True, label="Export"),
+    "hub": Kind("export.hub:run", heavy=False, label="Upload to the Hub"),
+    "ollama": Kind("export.ollama.job:run", heavy=False, label="Create in Ollama"),
 }

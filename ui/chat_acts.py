@@ -131,7 +131,7 @@ def correct(workspace: Workspace, turn: Turn, letter: str, text: str, comment: s
     known = _kept(workspace, store, turn, letter)
     store.correct(known, text)
     if comment.strip():
-        store.rate(known, THUMB_DOWN, comment.strip())
+        store.comment(known, comment.strip())
 
 
 def _kept(workspace: Workspace, store: Interactions, turn: Turn, letter: str) -> int:

@@ -22,7 +22,10 @@ EMBER = gr.themes.Color(
     c900="#502818",
     c950="#2e150b",
 )
-CSS = [Path(__file__).with_name(name) for name in ("page.css", "datasets.css", "rows.css", "runs.css", "training.css")]
+CSS = [
+    Path(__file__).with_name(name)
+    for name in ("page.css", "datasets.css", "rows.css", "runs.css", "training.css", "export.css")
+]
 ICON = Path(__file__).with_name("hearth.svg")
 
 

@@ -91,6 +91,10 @@ class Interactions:
         check_rating(rating)
         self._update(interaction_id, "rating = ?, comment = ?", (rating, _clean(comment)))
 
+    def comment(self, interaction_id: int, comment: str | None) -> None:
+        """Give, change or (None) take back the comment alone. Raises Missing."""
+        self._update(interaction_id, "comment = ?", (_clean(comment),))
+
     def correct(self, interaction_id: int, edit: str | None) -> None:
         """Keep the answer as it should have been, or (None) take the correction back. Raises Missing or BadInput."""
         if edit is not None and not edit.strip():

@@ -24,8 +24,11 @@ def embedded_weights() -> Path:
 
 
 @contextmanager
-def llama_server(weights: Path, *, context_length: int, slots: int) -> Iterator[Access]:
-    """Serve a GGUF file until the block ends, answering `slots` requests at once with `context_length` tokens each."""
+def llama_server(weights: Path, *, context_length: int, slots: int, adapter: Path | None = None) -> Iterator[Access]:
+    """Serve a GGUF file until the block ends, answering `slots` requests at once with `context_length` tokens each.
+
+    `adapter`: a LoRA adapter as GGUF that is added to it. Raises RuntimeError when llama.cpp can't load a file.
+    """
     import psutil
     import xllamacpp
 
@@ -41,6 +44,10 @@ def llama_server(weights: Path, *, context_length: int, slots: int) -> Iterator[
     for processors in (parameters.cpuparams, parameters.cpuparams_batch):
         processors.n_threads = max(1, (psutil.cpu_count(logical=False) or 2) - 1)
         processors.poll = 0
+    if adapter is not None:
+        added = xllamacpp.CommonAdapterLoraInfo()
+        added.path, added.scale = str(adapter), 1.0
+        parameters.lora_adapters = [added]
     server = xllamacpp.Server(parameters)
     try:
         yield Access(server.listening_address, weights.stem)

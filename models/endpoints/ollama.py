@@ -9,6 +9,7 @@ from contextlib import aclosing
 from typing import Any
 from urllib.parse import urlsplit
 
+from jobs.errors import BadInput
 from models.endpoints.client import Answer, ChatOptions, EndpointFailure, FailureKind, Message, Piece, whole_characters
 from models.endpoints.transport import Access, Transport, json_object
 
@@ -16,16 +17,37 @@ PATH = "/api/chat"
 PORT = 11434
 
 
-def ollama_address() -> str:
-    """Where Ollama is: `OLLAMA_HOST`, which may lack scheme or port as Ollama allows, else this machine."""
-    given = os.environ.get("OLLAMA_HOST", "").strip().rstrip("/") or "127.0.0.1"
-    parts = urlsplit(given if "://" in given else f"http://{given}")
+def ollama_address(address: str | None = None) -> str:
+    """Where Ollama is: `address`, else `OLLAMA_HOST`, else this machine. Scheme or port may lack, as Ollama allows.
+
+    Raises BadInput for one that can't be an address.
+    """
+    # The command reads it without the quotes that some shells and service files leave around it.
+    given = (address or os.environ.get("OLLAMA_HOST", "")).strip(" \t\r\n\"'").rstrip("/") or "127.0.0.1"
+    try:
+        parts = urlsplit(given if "://" in given else f"http://{given}")
+        port = parts.port
+    except ValueError as error:
+        raise _bad_address(str(error)) from error
+    if parts.scheme not in ("http", "https"):
+        raise _bad_address(f"It begins with {parts.scheme}://.")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise _bad_address("It holds a password, a query or a fragment.")
     host = parts.hostname or "127.0.0.1"
     # A server told to listen everywhere is asked here.
     host = "127.0.0.1" if host in ("0.0.0.0", "::") else host
     shown = f"[{host}]" if ":" in host else host
-    port = parts.port or (443 if parts.scheme == "https" else PORT if "://" not in given else 80)
-    return f"{parts.scheme}://{shown}:{port}"
+    port = port or (443 if parts.scheme == "https" else PORT if "://" not in given else 80)
+    return f"{parts.scheme}://{shown}:{port}{parts.path}"
+
+
+def _bad_address(why: str) -> BadInput:
+    """What was given isn't shown: it may hold a password."""
+    return BadInput(
+        "The address of the Ollama server can't be used.",
+        why,
+        "Write host, host:port or http://host:port, as in 192.168.1.5:11434 (option address, or OLLAMA_HOST).",
+    )
 
 
 class Ollama:

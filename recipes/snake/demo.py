@@ -127,8 +127,9 @@ def _summary(result: DemoResult, workspace: Workspace, jobs: dict[str, JobDirect
     lines = [
         *outcome_lines(result.figures["evaluate"], game_steps),
         "",
-        "Check of the exported files in llama.cpp",
+        "The exported files beside the trained model",
         *(f"  {file}: {sentence}" for file, sentence in result.figures["export"]["parity"].items()),
+        f"  {result.figures['export']['recommendation']['sentence']}",
         "",
         f"Where everything lies ({total:.0f} s in all)",
         *(f"  {stage.name:<30} {stage.seconds:6.1f} s  {stage.place}" for stage in result.stages),

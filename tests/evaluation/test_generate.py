@@ -14,7 +14,7 @@ import pytest
 from evaluation.builtin import general
 from evaluation.decoding import Sampling, choose
 from evaluation.generate import generate, generate_batches
-from evaluation.sharing import SharedLoad, generate_side_by_side
+from evaluation.sharing import SharedLoad
 from models.embedded import wheel_weights
 from models.load import LoadedModel, load_model
 from models.reference import ResolvedModel
@@ -118,19 +118,6 @@ def test_one_load_answers_as_the_base_and_as_each_adapter(
     ]
     assert answers[:3] == expected
     assert expected[0] != expected[1] != expected[2]
-
-
-def test_a_base_and_its_adapters_answer_in_one_batch_as_they_do_alone(
-    lively_model: Path, tiny_adapter: Path, second_adapter: Path
-) -> None:
-    files = [ResolvedModel("m", lively_model, adapter) for adapter in (None, tiny_adapter, second_adapter)]
-    shared = SharedLoad(files, quantisation="none", precision="fp32")
-    together = generate_side_by_side(shared, files, PROMPTS, max_new_tokens=8, batch_size=7, sampling=Sampling())
-    for each, answers in zip(files, together, strict=True):
-        with shared.answering(each) as view:
-            alone = generate(view, PROMPTS, max_new_tokens=8, batch_size=5)
-        assert [answer.token_ids for answer in answers] == [answer.token_ids for answer in alone]
-        assert [answer.text for answer in answers] == [answer.text for answer in alone]
 
 
 def test_rows_that_are_done_leave_the_batch_and_disturb_none_of_the_others(loaded: LoadedModel) -> None:

@@ -10,10 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from export import gguf
-from export.gguf import GgufMetadata, convert, read_card
+from export.gguf import GgufMetadata, convert, read_card, stored_kind
 from export.gguf_file import read_gguf
-from jobs.errors import BadInput
+from export.llama_tools import run_tool
+from export.quantise import quantise_by_rows
+from export.tensor_types import GgmlType
+from export.tensors import ShardWriter
+from jobs.errors import BadInput, Stopped
 from tests.export.conftest import BASE
 
 GENERATE = """
@@ -80,9 +83,53 @@ def test_another_failure_shows_the_converters_last_lines(tiny_model: Path, tmp_p
 
 
 def test_a_full_disk_in_the_converter_reaches_the_caller_as_such(tmp_path: Path) -> None:
-    error = gguf._explain(tmp_path, tmp_path / "out.gguf", "Traceback …\nOSError: [Errno 28] No space left on device\n")
-    assert isinstance(error, OSError)
-    assert error.errno == errno.ENOSPC
+    said = "Traceback …; OSError: [Errno 28] No space left on device"
+    with pytest.raises(OSError, match="No space left") as error:
+        run_tool(["sh", "-c", f"echo '{said}'; exit 1"], tmp_path / "out.gguf", lambda _text: None)
+    assert error.value.errno == errno.ENOSPC
+
+
+def test_a_stop_ends_the_converter(tiny_model: Path, tmp_path: Path) -> None:
+    def stop(_fraction: float) -> None:
+        raise Stopped
+
+    with pytest.raises(Stopped):
+        convert(tiny_model, tmp_path / "out.gguf", GgufMetadata("x", "", {}, None), progress=stop)
+    assert list(tmp_path.iterdir()) == []
+
+
+def contents(file: Path) -> dict[str, tuple[int, bytes]]:
+    """Type number and bytes of each tensor."""
+    model = read_gguf(file)
+    size = {GgmlType.F32: 4, GgmlType.F16: 2, GgmlType.BF16: 2}
+    raw = file.read_bytes()
+    return {
+        tensor.name: (
+            tensor.type,
+            raw[tensor.start : tensor.start + tensor.rows * tensor.row_length * size[tensor.type]],
+        )
+        for tensor in model.tensors
+    }
+
+
+@pytest.mark.slow
+def test_a_conversion_to_f32_serves_all_kinds(tiny_model: Path, f16_gguf: Path, tmp_path: Path) -> None:
+    metadata = GgufMetadata("tiny-player", "A toy.", {}, None)
+    fractions: list[float] = []
+    convert(tiny_model, tmp_path / "f32.gguf", metadata, "f32", fractions.append)
+    assert fractions[-1] == 1.0
+    convert(tiny_model, tmp_path / "bf16.gguf", metadata, "bf16")
+    for kind, converted in (("f16", f16_gguf), ("bf16", tmp_path / "bf16.gguf")):
+        quantise_by_rows(tmp_path / "f32.gguf", tmp_path / "made.gguf", kind)
+        assert contents(tmp_path / "made.gguf") == contents(converted)
+
+
+def test_what_the_weights_are_stored_in_is_seen(tiny_model: Path, tmp_path: Path) -> None:
+    assert stored_kind(tiny_model) == "f32"
+    with ShardWriter(tmp_path / "model.safetensors", [("a", "F32", (2,)), ("b", "BF16", (8,))]) as writer:
+        writer.write([memoryview(bytes(8))])
+        writer.write([memoryview(bytes(16))])
+    assert stored_kind(tmp_path) == "bf16"
 
 
 def test_a_files_beginning_or_end_that_is_wrong_is_named(tmp_path: Path, f16_gguf: Path) -> None:

@@ -10,10 +10,11 @@ import pytest
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file, save_file
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
 
+from export import merge_arithmetic
 from export.merge import merge
-from jobs.errors import BadInput, Missing
+from jobs.errors import BadInput, Missing, Stopped
 
 LINEAR = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 
@@ -45,6 +46,12 @@ def save_adapter(base: Path, folder: Path, **options: Any) -> Path:
 def merged_by_peft(base: Path, adapter: Path, dtype: torch.dtype) -> dict[str, torch.Tensor]:
     model = AutoModelForCausalLM.from_pretrained(base, dtype=dtype)
     return dict(PeftModel.from_pretrained(model, adapter).merge_and_unload().state_dict())
+
+
+def add_tokens(model: Any, count: int) -> Any:
+    """Embeddings for `count` more tokens, each its own."""
+    model.resize_token_embeddings(model.config.vocab_size + count, mean_resizing=False)
+    return model
 
 
 def merged_by_us(base: Path, adapter: Path, folder: Path) -> dict[str, torch.Tensor]:
@@ -111,6 +118,137 @@ def test_an_adapter_on_one_of_two_tied_embeddings_answers_as_in_training(
     ours = AutoModelForCausalLM.from_pretrained(tmp_path / "merged")
     with torch.no_grad():
         torch.testing.assert_close(ours(tokens).logits, trained(tokens).logits)
+
+
+@pytest.mark.parametrize("tied", [False, True], ids=["untied", "tied"])
+@pytest.mark.parametrize("in_full", [True, False], ids=["trained", "frozen"])
+def test_added_tokens_come_through(tiny_model: Path, tmp_path: Path, tied: bool, in_full: bool) -> None:
+    base = save_base(tiny_model, tmp_path / "base", torch.float32, tied=tied)
+    model = add_tokens(AutoModelForCausalLM.from_pretrained(base), 3)
+    options = {"modules_to_save": ["embed_tokens", "lm_head"]} if in_full else {}
+    torch.manual_seed(7)
+    tuned = get_peft_model(model, LoraConfig(r=4, target_modules=["q_proj"], **options))
+    for parameter in tuned.parameters():
+        if parameter.requires_grad:
+            parameter.data = torch.randn_like(parameter) * 0.1
+    tuned.save_pretrained(tmp_path / "adapter")
+    merged_by_us(base, tmp_path / "adapter", tmp_path / "merged")
+    ours = AutoModelForCausalLM.from_pretrained(tmp_path / "merged")
+    assert ours.config.vocab_size == 49155
+    assert ours.config.tie_word_embeddings is (tied and not in_full)
+    tokens = torch.tensor([[5, 60, 49152, 200, 49154]])
+    with torch.no_grad():
+        torch.testing.assert_close(ours(tokens).logits, tuned(tokens).logits)
+
+
+def test_tokens_added_to_one_of_two_embeddings_are_refused(tiny_model: Path, tmp_path: Path) -> None:
+    base = save_base(tiny_model, tmp_path / "base", torch.float32)
+    adapter = save_adapter(base, tmp_path / "adapter", r=4, target_modules=["q_proj"], modules_to_save=["lm_head"])
+    weights = load_file(adapter / "adapter_model.safetensors")
+    name = "base_model.model.lm_head.weight"
+    save_file({**weights, name: torch.zeros(49155, 64)}, adapter / "adapter_model.safetensors")
+    with pytest.raises(BadInput, match="different numbers of tokens"):
+        merge(base, adapter, tmp_path)
+
+
+TOKENS: dict[str, Any] = {
+    "input": [3, 7, 49151],
+    "both alike": {"embed_tokens": [3, 7], "lm_head": [3, 7]},
+}
+
+
+@pytest.mark.parametrize("tied", [False, True], ids=["untied", "tied"])
+@pytest.mark.parametrize("which", TOKENS)
+def test_single_trained_tokens_come_through(tiny_model: Path, tmp_path: Path, which: str, tied: bool) -> None:
+    base = save_base(tiny_model, tmp_path / "base", torch.bfloat16, tied=tied)
+    adapter = save_adapter(
+        base, tmp_path / "adapter", r=4, target_modules=["q_proj"], trainable_token_indices=TOKENS[which]
+    )
+    ours = merged_by_us(base, adapter, tmp_path / "merged")
+    theirs = merged_by_peft(base, adapter, torch.bfloat16)
+    if "lm_head.weight" not in ours:
+        torch.testing.assert_close(theirs["lm_head.weight"], theirs.pop("model.embed_tokens.weight"), rtol=0, atol=0)
+        theirs["model.embed_tokens.weight"] = theirs.pop("lm_head.weight")
+    assert_same_bits(ours, theirs)
+    changed = (
+        ours["model.embed_tokens.weight"][3] != load_file(base / "model.safetensors")["model.embed_tokens.weight"][3]
+    )
+    assert changed.any()
+
+
+def test_tokens_trained_apart_in_tied_embeddings_answer_as_in_training(tiny_model: Path, tmp_path: Path) -> None:
+    base = save_base(tiny_model, tmp_path / "base", torch.float32, tied=True)
+    tokens: dict[str, Any] = {"embed_tokens": [3, 7], "lm_head": [1]}
+    adapter = save_adapter(base, tmp_path / "adapter", r=4, target_modules=["q_proj"], trainable_token_indices=tokens)
+    merged_by_us(base, adapter, tmp_path / "merged")
+    trained = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base), adapter)
+    ours = AutoModelForCausalLM.from_pretrained(tmp_path / "merged")
+    with torch.no_grad():
+        torch.testing.assert_close(
+            ours(torch.tensor([[1, 3, 7, 9]])).logits, trained(torch.tensor([[1, 3, 7, 9]])).logits
+        )
+
+
+def test_a_layer_stored_transposed_is_merged_like_pefts(tmp_path: Path) -> None:
+    torch.manual_seed(3)
+    GPT2LMHeadModel(GPT2Config(vocab_size=50, n_embd=16, n_layer=2, n_head=2, n_positions=32)).save_pretrained(
+        tmp_path / "base"
+    )
+    for number, dora in enumerate((False, True)):
+        adapter = save_adapter(
+            tmp_path / "base", tmp_path / f"adapter{number}", r=4, target_modules=["c_attn"], use_dora=dora,
+            fan_in_fan_out=True,
+        )  # fmt: skip
+        ours = merged_by_us(tmp_path / "base", adapter, tmp_path / f"merged{number}")
+        theirs = merged_by_peft(tmp_path / "base", adapter, torch.float32)
+        assert_same_bits(ours, {name: tensor for name, tensor in theirs.items() if name in ours})
+
+
+def test_tensors_larger_than_a_piece_are_merged_alike(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(merge_arithmetic, "PIECE_ELEMENTS", 1000)
+    base = save_base(tiny_model, tmp_path / "base", torch.bfloat16)
+    adapter = save_adapter(base, tmp_path / "adapter", r=8, use_dora=True, trainable_token_indices=[0, 15, 16, 49151])
+    ours = merged_by_us(base, adapter, tmp_path / "merged")
+    assert_same_bits(ours, merged_by_peft(base, adapter, torch.bfloat16))
+
+
+@pytest.mark.parametrize("rank", [33, 64, 256])
+def test_large_ranks_give_pefts_bits_too(tmp_path: Path, rank: int) -> None:
+    torch.manual_seed(5)
+    config = LlamaConfig(
+        vocab_size=32, hidden_size=512, intermediate_size=640, num_hidden_layers=1, num_attention_heads=8
+    )
+    LlamaForCausalLM(config).save_pretrained(tmp_path / "base")
+    adapter = save_adapter(tmp_path / "base", tmp_path / "adapter", r=rank)
+    ours = merged_by_us(tmp_path / "base", adapter, tmp_path / "merged")
+    assert_same_bits(ours, merged_by_peft(tmp_path / "base", adapter, torch.float32))
+
+
+def test_a_stop_in_the_middle_of_a_merge_is_passed_on(tiny_model: Path, tmp_path: Path) -> None:
+    adapter = save_adapter(tiny_model, tmp_path / "adapter", r=4)
+    (tmp_path / "merged").mkdir()
+    fractions: list[float] = []
+
+    def stop(fraction: float) -> None:
+        fractions.append(fraction)
+        if fraction > 0.5:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        merge(tiny_model, adapter, tmp_path / "merged", stop)
+    assert fractions == sorted(fractions)
+    assert not (tmp_path / "merged" / "config.json").exists()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full: a file on a full disk")
+def test_a_full_disk_is_told_as_such(tiny_model: Path, tmp_path: Path) -> None:
+    adapter = save_adapter(tiny_model, tmp_path / "adapter", r=4)
+    (tmp_path / "merged").mkdir()
+    (tmp_path / "merged" / "model.safetensors").symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left"):
+        merge(tiny_model, adapter, tmp_path / "merged")
 
 
 def test_the_folder_is_whole_and_the_adapters_template_wins(tiny_model: Path, tmp_path: Path) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import random
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from export.modelfile import (
+    ModelfileParts,
     Parameters,
     choose_system_prompt,
     default_system_prompt,
@@ -20,28 +22,47 @@ from models.chat_template import ChatTokenizer
 
 PARAMETERS = Parameters(("<|im_end|>", "<|endoftext|>"), 2048, 0.0, 0.95, 40, 1.0)
 USER = {"role": "user", "content": "Hello"}
+GO_SPACES = " \t\n\r\v\f\x85\xa0"
+COMMANDS = {"FROM", "TEMPLATE", "SYSTEM", "PARAMETER", "LICENSE", "MESSAGE", "ADAPTER"}
 
 
 def read_modelfile(text: str) -> list[tuple[str, str]]:
-    """Commands as Ollama's parser/parser.go reads them: a value ends at the first line end at which it is whole."""
+    """The commands that Ollama's parser/parser.go reads, by the same steps.
+
+    A value ends at the first line end at which it is whole: either without quotes, or closed by the quotes that it
+    began with. Only line ends, blanks, tabs and printable characters are kept.
+    """
     commands, rest = [], text
     while rest:
-        if rest[0] in "#\n":
+        if rest[0] == "#":
             rest = rest.partition("\n")[2]
             continue
+        if rest[0] in " \t\r\n":
+            rest = rest[1:]
+            continue
         command, _, rest = rest.partition(" ")
+        assert command in COMMANDS, f"no command: {command!r}"
         if command == "PARAMETER":
             name, _, rest = rest.partition(" ")
+            assert name.replace("_", "").isalnum()
             command = f"PARAMETER {name}"
-        end = -1
-        while True:
-            end = rest.index("\n", end + 1)
-            value = _unquote(rest[:end].strip())
-            if value is not None:
-                break
+        value, rest = _read_value(rest)
         commands.append((command, value))
-        rest = rest[end + 1 :]
     return commands
+
+
+def _read_value(rest: str) -> tuple[str, str]:
+    read = ""
+    for number, letter in enumerate(rest):
+        if letter in "\r\n":
+            value = _unquote(read.strip(GO_SPACES))
+            if value is not None:
+                return value, rest[number + 1 :]
+        if letter.isprintable() or letter in "\r\n\t":
+            read += letter
+    value = _unquote(read.strip(GO_SPACES))
+    assert value is not None, "the file ends inside quotes"
+    return value, ""
 
 
 def _unquote(text: str) -> str | None:
@@ -50,6 +71,14 @@ def _unquote(text: str) -> str | None:
             whole = len(text) >= 2 * len(quotes) and text.endswith(quotes)
             return text[len(quotes) : -len(quotes)] if whole else None
     return text
+
+
+def as_read(text: str) -> str:
+    return "".join(letter for letter in text if letter not in dropped_characters(text))
+
+
+PIECES = ['"', '""', '"""', "\n", "\r", " ", "{{ .System }}", "}}", "PARAMETER stop x", "\nFROM ./y\n", "#", "'", "é🐍"]
+HOSTILE = st.lists(st.sampled_from([*PIECES, "\t", "\u200d", "\xa0", "\x00"]), max_size=8).map("".join) | st.text()
 
 
 def test_it_names_the_file_the_stop_tokens_and_every_parameter() -> None:
@@ -66,34 +95,104 @@ def test_it_names_the_file_the_stop_tokens_and_every_parameter() -> None:
     ]
 
 
-def test_without_a_system_prompt_none_is_written_and_the_template_is_said_to_be_the_files() -> None:
+def test_large_and_small_numbers_are_written_whole() -> None:
+    numbers = Parameters((), 1_048_576, 1e-05, 0.123456789, 40, 1.1, min_p=0.05)
+    commands = dict(read_modelfile(modelfile("a.gguf", None, numbers)))
+    assert commands["PARAMETER num_ctx"] == "1048576"
+    assert float(commands["PARAMETER temperature"]) == 1e-05
+    assert commands["PARAMETER top_p"] == "0.123456789"
+    assert commands["PARAMETER min_p"] == "0.05"
+
+
+def test_without_a_template_it_says_that_the_files_own_is_used() -> None:
     text = modelfile("a.gguf", None, PARAMETERS)
     assert "SYSTEM" not in text
     assert "# No TEMPLATE: the chat template inside the GGUF file is used." in text
 
 
-def test_any_system_prompt_either_comes_back_as_it_was_or_is_refused() -> None:
-    source = random.Random(1)
-    pieces = ['"', '""', '"""', "\n", " ", "{{ .System }}", "PARAMETER stop x", "FROM ./y", "#", "'", "a", "é🐍", "\t"]
-    refused = 0
-    for _ in range(3000):
-        prompt = "".join(source.choice(pieces) for _ in range(source.randint(1, 8)))
-        try:
-            commands = read_modelfile(modelfile("a.gguf", prompt, PARAMETERS))
-        except BadInput:
-            refused += 1
-            assert '"""' in prompt
-            assert "\n" in prompt
-            continue
-        assert commands[1] == ("SYSTEM", prompt)
-        assert len(commands) == 9
-    assert 0 < refused < 600
+def test_a_template_is_written_letter_by_letter() -> None:
+    template = '{{- range .Messages }}<|{{ .Role }}|>\n{{ .Content }}{{ "\\n\\n" }}{{ end }}<|assistant|>\n'
+    text = modelfile("a.gguf", None, PARAMETERS, template)
+    assert ("TEMPLATE", template) in read_modelfile(text)
+    assert "No TEMPLATE" not in text
+
+
+@given(prompt=HOSTILE, template=st.none() | HOSTILE, stop=st.lists(HOSTILE, max_size=2))
+def test_any_texts_come_back_as_they_were_or_are_refused(prompt: str, template: str | None, stop: list[str]) -> None:
+    parameters = Parameters(tuple(stop), 2048, 0.0, 0.95, 40, 1.0)
+    try:
+        commands = read_modelfile(modelfile("a.gguf", prompt, parameters, template))
+    except BadInput:
+        exact = [*stop, template or ""]
+        assert any('"""' in as_read(text) for text in (prompt, *exact)) or any(map(dropped_characters, exact))
+        return
+    expected = [("FROM", "./a.gguf")]
+    expected += [] if template is None else [("TEMPLATE", template)]
+    expected += [("SYSTEM", as_read(prompt))] if prompt else []
+    expected += [("PARAMETER stop", token) for token in stop]
+    assert commands[: len(expected)] == expected
+    assert len(commands) == len(expected) + 5
+
+
+@given(HOSTILE)
+def test_a_system_prompt_on_one_line_is_never_refused(text: str) -> None:
+    line = as_read(text).replace("\n", "").replace("\r", "")
+    assert [("SYSTEM", line)] * bool(line) == read_modelfile(modelfile("a.gguf", line, PARAMETERS))[1:-7]
+
+
+def test_quotes_that_only_meet_once_a_character_is_left_out_are_refused() -> None:
+    for text in ('a"""\u200d\nFROM ./evil', 'a""\u200d"\nFROM ./evil', 'a"""\xa0 \rFROM ./evil'):
+        with pytest.raises(BadInput, match="three double quotes"):
+            modelfile("a.gguf", text, PARAMETERS)
+
+
+def test_a_system_prompt_with_invisible_characters_says_that_they_are_left_out() -> None:
+    text = modelfile("a.gguf", "a\u00a0b", PARAMETERS)
+    assert "# SYSTEM: Ollama's reader of Modelfiles leaves out" in text
+    assert ("SYSTEM", "ab") in read_modelfile(text)
+
+
+def test_a_template_or_stop_token_with_invisible_characters_and_an_odd_file_name_are_refused() -> None:
+    odd_stop = Parameters(("</s>\u200d",), 2048, 0.0, 0.95, 40, 1.0)
+    with pytest.raises(BadInput, match="stop token"):
+        modelfile("a.gguf", None, odd_stop)
+    with pytest.raises(BadInput, match="template"):
+        modelfile("a.gguf", None, PARAMETERS, "{{ .Prompt }}\u200d")
+    with pytest.raises(BadInput, match="half of a character"):
+        modelfile("a.gguf", "a\ud800", PARAMETERS)
+    with pytest.raises(BadInput, match="file name"):
+        modelfile("a\nSYSTEM b.gguf", None, PARAMETERS)
 
 
 def test_odd_stop_tokens_keep_their_value() -> None:
     for token in ("</s>", '"', "\n\n", '<"end">', "[/INST] "):
         stop = Parameters((token,), 2048, 0.0, 0.95, 40, 1.0)
         assert ("PARAMETER stop", token) in read_modelfile(modelfile("a.gguf", None, stop))
+
+
+def test_the_create_request_holds_the_same_and_any_text() -> None:
+    odd = 'a"""\nFROM ./evil\u200d {{ .System }}'
+    parts = ModelfileParts("a.gguf", odd, PARAMETERS, "{{ .Prompt }}", "MIT")
+    assert parts.create_request("snake:q8", "sha256:00ff") == {
+        "model": "snake:q8",
+        "files": {"a.gguf": "sha256:00ff"},
+        "template": "{{ .Prompt }}",
+        "system": odd,
+        "license": "MIT",
+        "parameters": {
+            "num_ctx": 2048,
+            "temperature": 0.0,
+            "top_p": 0.95,
+            "top_k": 40,
+            "repeat_penalty": 1.0,
+            "stop": ["<|im_end|>", "<|endoftext|>"],
+        },
+    }
+
+
+def test_the_create_request_names_no_template_or_system_prompt_where_there_is_none() -> None:
+    request = ModelfileParts("a.gguf", None, PARAMETERS).create_request("snake", "sha256:00ff")
+    assert set(request) == {"model", "files", "parameters"}
 
 
 def test_characters_that_ollama_leaves_out_are_known() -> None:

@@ -58,10 +58,22 @@ def test_whole_games_are_reported(demo: dict[str, Any]) -> None:
 def test_the_export_was_checked_against_the_trained_model(demo: dict[str, Any]) -> None:
     assert demo["export"]["verified"] is True
     assert sorted(demo["export"]["parity"]) == [
+        "merged",
         "snake-player-F16.gguf",
         "snake-player-Q4_K_M.gguf",
         "snake-player-Q8_0.gguf",
     ]
+
+
+def test_every_file_decides_as_the_trained_model_or_the_table_says_that_it_does_not(demo: dict[str, Any]) -> None:
+    files = json.loads((place_of(demo, "GGUF and check") / "parity.json").read_text())["files"]
+    scores = {file["label"]: file["task"] for file in files if file["file"].endswith(".gguf")}
+    assert scores.keys() == {"F16", "Q8_0", "Q4_K_M"}
+    for label, task in scores.items():
+        assert task["task"] == "recipes.snake.task"
+        lost = task["reference_score"] - task["score"]
+        assert lost < 0.1 or task["outcome"] == "worse", label
+    assert abs(scores["F16"]["score"] - scores["F16"]["reference_score"]) <= 0.02
 
 
 def test_the_adapter_loads_with_plain_peft_and_the_gguf_with_plain_llama_cpp(demo: dict[str, Any]) -> None:

@@ -152,10 +152,10 @@ def test_a_vote_on_answers_to_different_conversations_is_no_pair(workspace: Work
 
 def test_ratings_and_corrections_are_kept_once_for_each_answer(workspace: Workspace, job: JobDirectory) -> None:
     asked(workspace, job, "2+2?", "four", "five")
-    chat_acts.rate(workspace, last(workspace), "B", good=False)
+    chat_acts.rate(workspace, last(workspace), "B", good=True)
     chat_acts.correct(workspace, last(workspace), "B", "4", "in figures")
     (kept,) = Interactions(workspace).find()
-    assert (kept.answer, kept.edit, kept.rating, kept.comment, kept.model) == ("five", "4", 1, "in figures", "job:fast")
+    assert (kept.answer, kept.edit, kept.rating, kept.comment, kept.model) == ("five", "4", 5, "in figures", "job:fast")
     assert kept.sampling == SETTINGS[1] and kept.answer_tokens == 3
 
 

@@ -24,6 +24,8 @@ from evaluation.chat_spec import ChatSpec
 from evaluation.judge.spec import JudgingSpec
 from evaluation.pairs.spec import PairsSpec
 from evaluation.spec import EvaluateSpec
+from export.hub import HubSpec
+from export.ollama.spec import OllamaSpec
 from export.spec import ExportSpec
 from trainer.spec import TrainSpec
 from trainer.sweep import SweepSpec
@@ -40,6 +42,8 @@ SPECS: tuple[type[BaseModel], ...] = (
     JudgingSpec,
     PairsSpec,
     ExportSpec,
+    OllamaSpec,
+    HubSpec,
 )
 PLAIN = {
     "LICENSE": "Apache-2.0",

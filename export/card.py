@@ -55,7 +55,7 @@ def _verdict(workspace: Workspace, source: Source) -> str:
             for verdict in measure["verdicts"]
         ]
         task = spec.get("task", "exact_match")
-        return f"## Is it better?\n\nTask {task}, measured as {measure['name']}:\n\n" + "\n".join(lines)
+        return f"## Is it better?\n\nTask {task}, measured as {measure['metric']}:\n\n" + "\n".join(lines)
     return "## Is it better?\n\nNot evaluated yet: nothing is claimed."
 
 

@@ -78,7 +78,7 @@ def _make(checks: Comparing, name: CheckName, check: Callable[[Comparing], None]
     reason = _why_not(checks, name)
     if reason is None:
         try:
-            with checks.stages.stage(name):
+            with checks.stages.stage(name, begun_before=name == "task" and checks.context.attempt > 1):
                 check(checks)
         except SkippedError:
             reason = "skipped"

@@ -81,13 +81,13 @@ def make_weights(context: JobContext, spec: ExportSpec, source: Source, stages: 
     whole = source_kind(spec.quantisations, source.stored)
     places = {kind: files.get(kind, context.path / WORK / _file_name(source, kind)) for kind in PLAIN}
     needed = [kind for kind in PLAIN if kind in missing or (kind == whole and _quantised(missing))]
-    with stages.stage("convert"):
+    with stages.stage("convert", begun_before=any(places[kind].exists() for kind in needed) or not needed):
         for number, kind in enumerate(needed):
             stages.done(number / len(needed), kind.upper())
             _convert(context, source, merged, places[kind], kind)
     importance = _importance(context, spec, source, stages, places[whole]) if _quantised(missing) else None
     for mix in _quantised(spec.quantisations):
-        with stages.stage(f"quantise {mix}"):
+        with stages.stage(f"quantise {mix}", begun_before=files[mix].exists()):
             _quantise(context, places[whole], files[mix], mix, importance, stages)
     sizes = sorted(files.values(), key=lambda file: file.stat().st_size, reverse=True)
     return Made(sizes, merged if source.model.adapter is not None or spec.wants_merged else None)
@@ -132,7 +132,7 @@ def _merged(context: JobContext, spec: ExportSpec, source: Source, stages: Stage
     final = context.path / "merged" if wanted else context.path / WORK / "merged"
     if wanted:
         context.artifact(final)
-    with stages.stage("merge"):
+    with stages.stage("merge", begun_before=final.exists()):
         if not final.exists():
             temporary = _fresh(context.path / WORK / "merged.part")
             if source.model.adapter is None:

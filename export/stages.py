@@ -92,15 +92,19 @@ class Stages:
         return {kind: 1e9 * seconds / size for kind, (seconds, size) in self._seconds.items() if size > 0}
 
     @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """One planned stage. Raises SkippedError out of `done` where the user wants no more of it."""
+    def stage(self, name: str, *, begun_before: bool = False) -> Iterator[None]:
+        """One planned stage. Raises SkippedError out of `done` where the user wants no more of it.
+
+        `begun_before`: an earlier attempt did it or a part of it, so that its time tells nothing.
+        """
         stage = self._now = self._planned.pop(name)
         self._drop_requests()
         started = time.monotonic()
         self.done(0.0)
         yield
-        seconds, size = self._seconds.get(stage.kind, (0.0, 0.0))
-        self._seconds[stage.kind] = (seconds + time.monotonic() - started, size + stage.size)
+        if not begun_before:
+            seconds, size = self._seconds.get(stage.kind, (0.0, 0.0))
+            self._seconds[stage.kind] = (seconds + time.monotonic() - started, size + stage.size)
         self.leave_out(stage)
 
     def leave_out(self, stage: Stage) -> None:

@@ -13,6 +13,7 @@ TAB = "export"
 
 def lay_out(page: Page) -> None:
     """Draw the tab and wire it."""
+    page.within |= {ollama_panel.TAB: TAB, hub_panel.TAB: TAB}
     with gr.Tabs(elem_id="export-parts", overflow_behavior="wrap") as parts:
         with gr.Tab("Make files", id="files") as files:
             export_panel.lay_out(page)
@@ -22,4 +23,4 @@ def lay_out(page: Page) -> None:
             hub_panel.lay_out(page)
         with gr.Tab("Earlier exports", id="earlier") as earlier:
             exports_list.lay_out(page)
-    wire_parts(page, "export-parts", parts, {"files": files, "ollama": ollama, "hub": hub, "earlier": earlier})
+    wire_parts(page, TAB, parts, {"files": files, "ollama": ollama, "hub": hub, "earlier": earlier})

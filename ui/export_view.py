@@ -48,16 +48,16 @@ def summary_html(job: JobDirectory, figures: dict[str, Any]) -> str:
 
 
 def _table(files: Sequence[dict[str, Any]]) -> str:
+    """A column for each file, a row for each thing that was measured."""
     rows = [file["table"] for file in files]
-    head = "".join(f"<th>{escape(title)}</th>" for title in rows[0])
-    lines = []
-    for file, row in zip(files, rows, strict=True):
-        tone = "" if file["passed"] else " class='warning'"
-        cells = "".join(f"<td>{escape(text)}</td>" for text in row.values())
-        lines.append(f"<tr{tone}>{cells}</tr>")
+    heads = [f"<th class='{'' if file['passed'] else 'warning'}'>{escape(file['label'])}</th>" for file in files]
+    lines = [
+        f"<tr><th>{escape(title)}</th>{''.join(f'<td>{escape(row[title])}</td>' for row in rows)}</tr>"
+        for title in list(rows[0])[1:]
+    ]
     return (
         "<h4>Beside the trained model, on held-out rows</h4>"
-        f'<div class="scroll"><table id="parity"><tr>{head}</tr>{"".join(lines)}</table></div>'
+        f'<div class="scroll"><table id="parity"><tr><th></th>{"".join(heads)}</tr>{"".join(lines)}</table></div>'
     )
 
 

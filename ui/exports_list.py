@@ -27,9 +27,9 @@ def lay_out(page: Page) -> None:
         sure = gr.Button("Delete for good", size="sm", variant="stop", visible=False, elem_id="delete-for-good")
         keep = gr.Button("Keep it", size="sm", visible=False)
     error, known = gr.HTML(visible=False), gr.Textbox(visible=False)
-    asking, asked = [gr.Button(visible=False), gr.Button(visible=True), gr.Button(visible=True)], [
-        gr.Button(visible=True), gr.Button(visible=False), gr.Button(visible=False),
-    ]  # fmt: skip
+
+    def buttons(asking: bool) -> list[Any]:
+        return [gr.Button(visible=not asking), gr.Button(visible=asking), gr.Button(visible=asking)]
 
     def show(workspace: Workspace, seen: str = "") -> list[Any]:
         html = list_html(stored_exports(workspace))
@@ -40,13 +40,13 @@ def lay_out(page: Page) -> None:
             raise BadInput("No export was chosen.", "There is nothing to delete.", "Choose one from the list.")
         delete_export(workspace, job_id)
         picks.forget(workspace, TAB, "delete")
-        return [*show(workspace), *asked]
+        return [*show(workspace), *buttons(False)]
 
     page.load(show, [shown, known])
     page.poll(TAB, show, [known], [shown, known])
     picks.wire(page, pick)
-    page.on(ask.click, lambda _: asking, [], [ask, sure, keep], error)
-    page.on(keep.click, lambda _: asked, [], [ask, sure, keep], error)
+    page.on(ask.click, lambda _: buttons(True), [], [ask, sure, keep], error)
+    page.on(keep.click, lambda _: buttons(False), [], [ask, sure, keep], error)
     page.on(sure.click, delete, [pick.component], [shown, known, ask, sure, keep], error)
 
 

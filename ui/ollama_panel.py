@@ -115,12 +115,13 @@ def _lay_out_chat(page: Page) -> None:
 
 
 def gguf_options(workspace: Workspace) -> list[Option]:
-    """Each GGUF of the finished exports, the newest export first, the smallest file first."""
+    """Each GGUF of the finished exports: the newest export first, of each the recommended file, then the smallest."""
     options = []
     for job in workspace.list_jobs("export"):
-        if job.manifest is None:
+        if (manifest := job.manifest) is None:
             continue
-        files = sorted(job.path.glob("*.gguf"), key=lambda path: path.stat().st_size)
+        best = (manifest["figures"].get("recommendation") or {}).get("file")
+        files = sorted(job.path.glob("*.gguf"), key=lambda path: (path.name != best, path.stat().st_size))
         for path in files:
             if not path.name.endswith("-adapter.gguf"):
                 label = f"{path.name} · {size(path.stat().st_size)} · {when(job.header['created'])}"

@@ -63,7 +63,8 @@ class Polled:
 class Page:
     """Collects handlers while tabs are laid out, and wires the timer at the end.
 
-    Handlers take the workspace first, then the values of their inputs, and return a value for each output.
+    Handlers take the workspace first, then the values of their inputs, and return a value for each output. `within`:
+    parts that keep a draft of their own, by its name, and the tab on which each is shown.
     """
 
     settings: Settings
@@ -72,6 +73,7 @@ class Page:
     polled: list[Polled] = field(default_factory=list)
     loaders: list[Polled] = field(default_factory=list)
     openings: list[Any] = field(default_factory=list)
+    within: dict[str, str] = field(default_factory=dict)
 
     def workspace(self, request: gr.Request | None) -> Workspace:
         cookies = getattr(request, "cookies", None) or {}
@@ -139,7 +141,7 @@ class Page:
         self, tab: str, handler: Callable[..., Sequence[Any]], inputs: Sequence[Any], outputs: Sequence[Any]
     ) -> None:
         """Have the timer call `handler` while `tab` is open."""
-        self.polled.append(Polled(tab, handler, list(inputs), list(outputs)))
+        self.polled.append(Polled(self.within.get(tab, tab), handler, list(inputs), list(outputs)))
 
     def load(self, handler: Callable[..., Sequence[Any]], outputs: Sequence[Any]) -> None:
         """Have `handler` fill `outputs` whenever the page is opened."""

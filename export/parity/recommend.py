@@ -11,6 +11,7 @@ from models.hardware import GB, Hardware
 
 # A loss that nobody notices: the smallest file that stays below it is the one to use.
 SMALL_COST = 0.01
+NOTHING = 0.0005
 # What llama.cpp needs besides weights, keys and values: its buffers for a batch, and CUDA's own part on a card.
 BESIDE_BYTES = 700_000_000
 SHARE_OF_MEMORY = 0.95
@@ -69,16 +70,13 @@ def recommend(files: Sequence[FileReport], machine: Machine) -> Recommendation:
         return Recommendation(None, "No recommendation: what each file costs was not measured.")
     cheap = [file for file in measured if (file.cost or 0.0) < SMALL_COST and not file.worse_at_task]
     best = cheap[0] if cheap else min(measured, key=lambda file: (file.worse_at_task, file.cost or 0.0))
-    others = [file for file in measured if file is not best]
-    parts = [f"{told(best, with_size=True)}"]
-    parts += [told(file, with_size=False) for file in others]
-    return Recommendation(best.name, f"For {machine.name} ({memory}): {'; '.join(parts)}.")
+    words = [f"{best.label}: {told_size(best.size_bytes)}, {_told(best, ' perplexity')}"]
+    words += [f"{file.label} {_told(file)}" for file in measured if file is not best]
+    return Recommendation(best.name, f"For {machine.name} ({memory}) use {'; '.join(words)}.")
 
 
-def told(file: FileReport, *, with_size: bool) -> str:
-    """A file and what it costs, in words."""
-    size = f" {told_size(file.size_bytes)}," if with_size else ""
+def _told(file: FileReport, what: str = "") -> str:
+    """What a file costs, in words."""
     cost = file.cost or 0.0
-    words = "costs no perplexity" if cost < 0.0005 else f"costs {100 * cost:.1f} % perplexity"
-    task = " and is worse at the task" if file.worse_at_task else ""
-    return f"{file.label}:{size} {words}{task}"
+    words = f"costs {100 * cost:.1f} %{what}" if cost >= NOTHING else f"costs {'no' + what if what else 'none'}"
+    return f"{words} and is worse at the task" if file.worse_at_task else words

@@ -157,8 +157,8 @@ def _row(file: FileReport) -> dict[str, str]:
 
 
 def told_size(size_bytes: float) -> str:
-    """In MB, from a tenth of a GB on in GB."""
-    return f"{size_bytes / 1e9:.1f} GB" if size_bytes >= 1e8 else f"{size_bytes / 1e6:.0f} MB"
+    """In MB, from a GB on in GB."""
+    return f"{size_bytes / 1e9:.1f} GB" if size_bytes >= 1e9 else f"{size_bytes / 1e6:.0f} MB"
 
 
 def told_cost(cost: float) -> str:

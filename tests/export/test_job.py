@@ -22,7 +22,7 @@ from export.llama_cpp import running
 from export.spec import ExportSpec
 from export.stages import GUESSES, rates
 from jobs.context import JobContext
-from jobs.directory import JobDirectory
+from jobs.directory import JobDirectory, State, Status
 from jobs.errors import BadInput, Missing, OutOfRoom, Stopped
 from jobs.workspace import Workspace
 from tests.export.conftest import FACTS, conversation
@@ -50,6 +50,7 @@ def make_training(workspace: Workspace, wrong_model: Path, adapter: Path, *, tit
     job.write_resolved({"data": {"value": version.id, "origin": "latest"}})
     shutil.copytree(adapter, path / "adapter")
     job.write_manifest({})
+    job.write_status(Status(State.SUCCEEDED))
     return job
 
 
@@ -177,6 +178,21 @@ def test_the_card_tells_data_settings_verdict_licences_and_use(shared: tuple[Job
     ):
         assert part in text
     assert str(context.workspace.root) not in text
+
+
+def test_the_card_repeats_the_newest_evaluations_verdict(
+    workspace: Workspace, wrong_model: Path, trained_adapter: Path
+) -> None:
+    training = make_training(workspace, wrong_model, trained_adapter)
+    spec = {"models": ["base", f"job:{training.id}"], "task": "exact_match"}
+    path = workspace.new_job_path("evaluate")
+    evaluation = JobDirectory.create(path, kind="evaluate", title="x", spec=spec, resource=None)
+    verdict = {"candidate": "tuned", "reference": "base", "sentence": "better by 9 points (p < 0.001)"}
+    evaluation.write_manifest({"figures": {"measures": [{"metric": "exact match", "verdicts": [verdict]}]}})
+    context = start(workspace, {"job": training.id, "to": ["adapter"]})
+    export_job.run(context)
+    text = (context.path / "MODEL_CARD.md").read_text()
+    assert "Task exact_match, measured as exact match:\n\n- tuned against base: better by 9 points (p < 0.001)" in text
 
 
 def test_what_was_not_checked_is_said_with_its_reason(

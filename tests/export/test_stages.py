@@ -38,6 +38,16 @@ def test_progress_follows_the_expected_times(context: JobContext) -> None:
     assert stages.measured.keys() == {"merge", "rendering"}
 
 
+def test_what_an_earlier_attempt_did_tells_nothing_of_the_time(context: JobContext) -> None:
+    stages = Stages(context, PLAN)
+    with stages.stage("merge", begun_before=True):
+        pass
+    assert stages.measured == {}
+    assert context.status.progress == 0.0
+    with stages.stage("rendering"):
+        assert context.status.progress == 0.25
+
+
 def test_a_check_is_skipped_on_request_and_the_next_one_runs(context: JobContext) -> None:
     stages = Stages(context, PLAN)
     with pytest.raises(SkippedError), stages.stage("rendering"):

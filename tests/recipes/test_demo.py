@@ -73,6 +73,7 @@ def test_every_file_decides_as_the_trained_model_or_the_table_says_that_it_does_
         assert task["task"] == "recipes.snake.task"
         lost = task["reference_score"] - task["score"]
         assert lost < 0.1 or task["outcome"] == "worse", label
+    assert "Snake player against" in (place_of(demo, "GGUF and check") / "MODEL_CARD.md").read_text()
     assert abs(scores["F16"]["score"] - scores["F16"]["reference_score"]) <= 0.02
 
 

@@ -35,8 +35,7 @@ def test_the_smallest_file_whose_cost_nobody_notices() -> None:
     found = recommend([F16, Q8, Q4, Q3], CARD)
     assert found.file == "m-Q4_K_M.gguf"
     assert found.sentence == (
-        "For NVIDIA Card (12 GB): Q4_K_M: 5.0 GB, costs 0.4 % perplexity; Q3_K_M: costs 4.1 % perplexity; "
-        "Q8_0: costs no perplexity."
+        "For NVIDIA Card (12 GB) use Q4_K_M: 5.0 GB, costs 0.4 % perplexity; Q3_K_M costs 4.1 %; Q8_0 costs none."
     )
 
 
@@ -61,7 +60,7 @@ def test_a_file_that_is_worse_at_the_task_yields_to_one_that_is_not() -> None:
     worse = file("Q4_K_M", 5.0, 0.004, outcome="worse")
     found = recommend([Q8, worse], CARD)
     assert found.file == "m-Q8_0.gguf"
-    assert "Q4_K_M: costs 0.4 % perplexity and is worse at the task" in found.sentence
+    assert "use Q8_0: 8.5 GB, costs no perplexity; Q4_K_M costs 0.4 % and is worse at the task" in found.sentence
 
 
 def test_without_measurements_nothing_is_recommended() -> None:

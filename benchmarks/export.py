@@ -40,7 +40,7 @@ Q4_K_M = 15
 PEFT, HEARTH, LLAMA_CPP = "PEFT: load, merge, save", "Hearth", "llama.cpp"
 MOST_MEGABYTES, MOST_OF_PEFT, LEAST_OF_LLAMA_CPP, MOST_GROWTH_MEGABYTES = 150, 0.5, 0.8, 15
 
-# Each is run as `python -c SCRIPT arguments`; it prints the seconds that its work took.
+# Each is run as `python -c SCRIPT arguments`; it prints the seconds that its work took, and those of the cores.
 MERGE = """
 import os, sys, time
 from pathlib import Path
@@ -49,10 +49,10 @@ from export.merge import merge
 from jobs.files import sync_tree
 base, adapter, output = map(Path, sys.argv[1:4])
 output.mkdir()
-started = time.monotonic()
+started, computed = time.monotonic(), time.process_time()
 merge(base, adapter, output)
 sync_tree(output)
-print(time.monotonic() - started)
+print(time.monotonic() - started, time.process_time() - computed)
 """
 MERGE_BY_PEFT = """
 import os, sys, time
@@ -62,11 +62,11 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM, LlamaForCausalLM  # the second: imported before the clock starts
 from jobs.files import sync_tree
 base, adapter, output = sys.argv[1:4]
-started = time.monotonic()
+started, computed = time.monotonic(), time.process_time()
 model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.bfloat16)
 PeftModel.from_pretrained(model, adapter).merge_and_unload().save_pretrained(output)
 sync_tree(Path(output))
-print(time.monotonic() - started)
+print(time.monotonic() - started, time.process_time() - computed)
 """
 QUANTISE = """
 import os, sys, time
@@ -74,11 +74,11 @@ from pathlib import Path
 import numpy
 from export.quantise import quantise_by_rows
 source, output = map(Path, sys.argv[1:3])
-started = time.monotonic()
+started, computed = time.monotonic(), time.process_time()
 quantise_by_rows(source, output, "q4_k_m")
 with output.open("rb") as file:
     os.fsync(file.fileno())
-print(time.monotonic() - started)
+print(time.monotonic() - started, time.process_time() - computed)
 """
 QUANTISE_BY_LLAMA_CPP = """
 import os, sys, time
@@ -87,19 +87,21 @@ sys.path.insert(0, sys.argv[3])
 from llama_library import load, quantise
 source, output, _, folder, file_type, threads = sys.argv[1:7]
 load(Path(folder))
-started = time.monotonic()
+started, computed = time.monotonic(), time.process_time()
 assert quantise(Path(folder), source, output, int(file_type), int(threads)) == 0
 with open(output, "rb") as file:
     os.fsync(file.fileno())
-print(time.monotonic() - started)
+print(time.monotonic() - started, time.process_time() - computed)
 """
 
 
 @dataclass(frozen=True)
 class Run:
-    """Seconds of the work, and the most anonymous memory of its process."""
+    """Seconds of the work, those that the cores computed for it (which tell when something else disturbed it), and the
+    most anonymous memory of its process."""
 
     seconds: float
+    core_seconds: float
     peak_megabytes: float
 
 
@@ -120,7 +122,8 @@ def run_process(script: str, arguments: list[str]) -> Run:
         if process.returncode != 0:
             errors.seek(0)
             raise RuntimeError(errors.read()[-3000:])
-    return Run(float(printed.strip().splitlines()[-1]), peak)
+    seconds, core_seconds = map(float, printed.strip().splitlines()[-1].split())
+    return Run(seconds, core_seconds, peak)
 
 
 def anonymous_megabytes(process: int) -> float:
@@ -218,7 +221,8 @@ def rows(what: str, runs: Runs, against: str) -> list[str]:
     for name, each in runs.items():
         seconds = [run.seconds for run in each]
         cells = [what, name, f"{statistics.median(seconds):.1f} ({min(seconds):.1f} to {max(seconds):.1f})"]
-        cells += [_share(ratios(runs, name, against)), f"{max(run.peak_megabytes for run in each):.0f}"]
+        cells += [_share(ratios(runs, name, against)), f"{statistics.median(run.core_seconds for run in each):.1f}"]
+        cells.append(f"{max(run.peak_megabytes for run in each):.0f}")
         lines.append(f"| {' | '.join(cells)} |")
     return lines
 
@@ -267,7 +271,14 @@ def main() -> None:
         whole = measure_merge(folder / "whole", shape, options.rounds, (PEFT, HEARTH))
         quantised = measure_quantise(folder, shape, options.rounds)
     print(f"{shape.parameters / 1e9:.2f} billion parameters, {shape.layers} layers, {options.rounds} rounds\n")
-    heads = ["what", "contestant", "seconds (median, range)", "of the other's in the same round", "peak memory, MB"]
+    heads = [
+        "what",
+        "contestant",
+        "seconds (median, range)",
+        "of the other's in the same round",
+        "seconds of the cores",
+    ]
+    heads.append("peak memory, MB")
     print(f"| {' | '.join(heads)} |\n" + "|---" * len(heads) + "|")
     print("\n".join(rows(f"merge, {halved.layers} layers", half, PEFT)))
     print("\n".join(rows(f"merge, {shape.layers} layers", whole, PEFT)))

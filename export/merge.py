@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from export.adapter import Adapter, read_adapter
-from export.merge_arithmetic import MERGEABLE, Merged, merged_pieces, row_ranges
-from export.tensors import Shard, ShardWriter, StoredTensor, read_shards
+from export.merge_arithmetic import Merged, merged_pieces, row_ranges
+from export.tensors import MERGEABLE, Shard, ShardWriter, StoredTensor, read_shards
 from jobs.errors import BadInput
 from jobs.files import write_json
 from models.folder import TOKENIZER_FILES

@@ -23,7 +23,6 @@ _NUMPY_RANK = 64
 _ONE_CORE = 1 << 18
 # Numbers worked on at once, whatever the tensor's size: few enough for a core's own cache.
 PIECE_ELEMENTS = 1 << 18
-MERGEABLE = ("F32", "F16", "BF16")
 # From here on a float32 number is rounded to infinity.
 _TOO_LARGE = {"F32": math.inf, "F16": 65520.0, "BF16": (2 - 2**-8) * 2.0**127}
 

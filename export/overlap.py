@@ -12,13 +12,15 @@ from typing import BinaryIO, Self, TypeVar
 Given = TypeVar("Given")
 Made = TypeVar("Made")
 
+_AHEAD = 8
 _FLUSH_BYTES = 64 << 20
 
 
 def in_order(function: Callable[[Given], Made], given: Iterable[Given]) -> Iterator[tuple[Given, Made]]:
     """Each of `given` with what `function` makes of it, while the next ones are being made on other cores.
 
-    At most one more than there are cores is held. Only what lets other threads run (numpy, reading files) gains.
+    Up to eight for each core wait to be taken, so that a slow disk stops none of them. Only what lets other threads
+    run (numpy, reading files) gains.
     """
     waiting: deque[tuple[Given, Future[Made]]] = deque()
     workers = cores()
@@ -26,7 +28,7 @@ def in_order(function: Callable[[Given], Made], given: Iterable[Given]) -> Itera
         try:
             for one in given:
                 waiting.append((one, pool.submit(function, one)))
-                if len(waiting) > workers:
+                if len(waiting) > _AHEAD * workers:
                     first, result = waiting.popleft()
                     yield first, result.result()
             while waiting:

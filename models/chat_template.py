@@ -202,6 +202,11 @@ class ChatTokenizer:
         return value or ""
 
     @property
+    def bos_token(self) -> str:
+        """Empty where the model has none."""
+        return self._token_text("bos_token")
+
+    @property
     def eos_token(self) -> str:
         return self._token_text("eos_token")
 

@@ -33,7 +33,7 @@ def tokenise(
     spans = spans[-1:] if last_only else spans
     require_tool_calls(tokenizer, messages, text)
     ids, offsets = tokenizer.encode_with_offsets(text)
-    if any(_straddles(offsets, start) for start, _ in spans):
+    if any(_straddles(offsets, start) or _parts_otherwise(tokenizer, text, ids, offsets, start) for start, _ in spans):
         ids, offsets = _encode_in_pieces(tokenizer, text, [start for start, _ in spans])
     labels = [token if _inside(offset, spans) else IGNORED for token, offset in zip(ids, offsets, strict=True)]
     return _with_end_token(tokenizer, TokenisedRow(ids, labels))
@@ -122,6 +122,17 @@ def _spans_from_marks(marked: str) -> tuple[str, list[Span]]:
 def _straddles(offsets: list[Span], position: int) -> bool:
     """Whether some token begins before `position` and ends after it."""
     return any(start < position < end for start, end in offsets)
+
+
+def _parts_otherwise(tokenizer: ChatTokenizer, text: str, ids: list[int], offsets: list[Span], position: int) -> bool:
+    """Whether the prompt alone becomes other tokens than it is here, before its answer.
+
+    Several blanks at its end may: many tokenizers give the last one to the word that follows.
+    """
+    if not text[max(0, position - 2) : position].isspace() or position < 2:
+        return False
+    before = [token for token, (_, end) in zip(ids, offsets, strict=True) if end <= position]
+    return tokenizer.encode(text[:position]) != before
 
 
 def _encode_in_pieces(tokenizer: ChatTokenizer, text: str, cuts: list[int]) -> tuple[list[int], list[Span]]:

@@ -28,7 +28,9 @@ def lay_out(page: Page) -> None:
     gr.Markdown(ABOUT)
     with gr.Row(equal_height=False):
         with gr.Column(scale=5, min_width=320):
-            form = forms.lay_out(HubSpec, TAB, "python cli.py exports push", picked={"export": finished_exports})
+            form = forms.lay_out(
+                HubSpec, TAB, "python cli.py exports push spec.yaml", picked={"export": finished_exports}
+            )
             error = gr.HTML(visible=False)
             upload = gr.Button("Upload", variant="primary", elem_id="upload")
             forms.lay_out_yaml(page, form, error)

@@ -39,14 +39,38 @@ def unpacked(path: Path, source: Source, precision: str) -> Iterator[Any]:
     if path.is_dir():
         model = AutoModelForCausalLM.from_pretrained(path, **options)
     else:
-        _require_known(path)
-        model = AutoModelForCausalLM.from_pretrained(path.parent, gguf_file=path.name, **options)
+        model = load_gguf(path, source.model.folder, **options)
     model.eval()
     try:
         yield model
     finally:
         del model
         free_memory()
+
+
+def load_gguf(path: Path, base: Path, **options: Any) -> Any:
+    """The model in a GGUF file, with the settings of `base` (a folder with its config.json); `options` go to
+    transformers. Raises BadInput for a kind that transformers can't read."""
+    from transformers import AutoModelForCausalLM
+
+    _require_known(path)
+    options["config"] = _settings(path, base)
+    return AutoModelForCausalLM.from_pretrained(path.parent, gguf_file=path.name, **options)
+
+
+def _settings(path: Path, base: Path) -> Any:
+    """The base's own, since what transformers makes of the file's lacks some (Llama 3's scaled positions, the size of
+    Qwen 3's heads); how many tokens there are and whether they share an embedding is the file's."""
+    from transformers import AutoConfig, LlamaConfig
+
+    config: Any = AutoConfig.from_pretrained(base).get_text_config()
+    if config.model_type == "mistral":  # in a GGUF file it is a Llama
+        values = config.to_dict()
+        config = LlamaConfig(**{key: values[key] for key in values if key not in ("model_type", "architectures")})
+    tensors = {tensor.name: tensor for tensor in read_gguf(path).tensors}
+    config.vocab_size = tensors["token_embd.weight"].rows
+    config.tie_word_embeddings = "output.weight" not in tensors
+    return config
 
 
 def _require_room(path: Path, size: int, free: int) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import random
+import shutil
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 
+from export.gguf import GgufMetadata, convert
 from export.gguf_file import read_gguf
 from export.quantisations import FORMATS
 from export.quantise import quantise_by_rows
@@ -64,6 +67,33 @@ def test_every_byte_is_llama_cpps(toy: Toy, tmp_path: Path) -> None:
     compare(toy.write(tmp_path / "toy.gguf"), tmp_path, ROW_MIXES, row_engine())
 
 
+def random_toy(seed: int) -> Toy:
+    """Any number of layers, any width that blocks of 32 fit in."""
+    draw = random.Random(seed)
+    architecture = draw.choice(
+        ["llama", "qwen2", "qwen3", "gemma3", "phi3", "qwen3moe", "falcon", "granite", "smollm3"]
+    )
+    value_heads = draw.choice([1, 2, 4])
+    moe = architecture == "qwen3moe" or (architecture == "llama" and draw.random() < 0.3)
+    return Toy(
+        architecture,
+        draw.randint(1, 48),
+        hidden=draw.choice([256, 512, 32 * draw.randint(1, 30)]),
+        inner=draw.choice([256, 1024, 32 * draw.randint(1, 30)]),
+        heads=value_heads * draw.choice([1, 2, 4, 8]),
+        value_heads=value_heads,
+        experts=draw.choice([4, 8, 16]) if moe else 0,
+        tied=draw.random() < 0.5,
+        fused=architecture in ("phi3", "falcon"),
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(12))
+def test_every_byte_is_llama_cpps_for_any_shape(seed: int, tmp_path: Path) -> None:
+    compare(random_toy(seed).write(tmp_path / "toy.gguf"), tmp_path, ROW_MIXES, row_engine())
+
+
 @pytest.mark.parametrize("kind", [GgmlType.F32, GgmlType.BF16], ids=lambda kind: kind.name)
 def test_every_byte_is_llama_cpps_from_other_sources(kind: GgmlType, tmp_path: Path) -> None:
     source = Toy("llama", 2, tied=True).write(tmp_path / "toy.gguf", kind)
@@ -82,6 +112,32 @@ def test_every_byte_is_llama_cpps_for_a_converted_model(
 ) -> None:
     source: Path = request.getfixturevalue("f16_gguf" if size == "64" else "f16_gguf_256")
     compare(source, tmp_path, ("q4_k_m", "q3_k_m"), row_engine())
+
+
+def converted(folder: Path, tiny_model: Path, config: Any) -> Path:
+    """A random model of this shape, with the tiny model's tokenizer, through llama.cpp's converter."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    torch.manual_seed(1)
+    model = folder / "model"
+    AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16).save_pretrained(model)
+    for name in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja"):
+        shutil.copyfile(tiny_model / name, model / name)
+    convert(model, folder / "F16.gguf", GgufMetadata("toy", "A toy.", {}, None))
+    return folder / "F16.gguf"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", ["Qwen3Config", "Gemma3TextConfig", "MixtralConfig"])
+def test_every_byte_is_llama_cpps_for_converted_families(tiny_model: Path, tmp_path: Path, family: str) -> None:
+    import transformers
+
+    config = getattr(transformers, family)(
+        vocab_size=49152, hidden_size=256, intermediate_size=512, num_hidden_layers=3, num_attention_heads=4,
+        num_key_value_heads=2, head_dim=64, max_position_embeddings=512,
+    )  # fmt: skip
+    compare(converted(tmp_path, tiny_model, config), tmp_path, ("q4_k_m", "q2_k"), row_engine())
 
 
 def compare(source: Path, folder: Path, mixes: tuple[Mix, ...], engine: RowEngine) -> None:

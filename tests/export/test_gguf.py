@@ -89,6 +89,7 @@ def test_a_full_disk_in_the_converter_reaches_the_caller_as_such(tmp_path: Path)
     assert error.value.errno == errno.ENOSPC
 
 
+@pytest.mark.slow
 def test_a_stop_ends_the_converter(tiny_model: Path, tmp_path: Path) -> None:
     def stop(_fraction: float) -> None:
         raise Stopped

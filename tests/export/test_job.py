@@ -259,7 +259,7 @@ def test_a_stopped_export_goes_on_after_the_last_finished_stage(
     training = make_training(workspace, wrong_model, trained_adapter)
     context = start(workspace, {"job": training.id, "quantisations": ["q8_0"], "checks": [], "name": "mine"})
 
-    def stop(*_: object) -> None:
+    def stop(*_: object, **__: object) -> None:
         raise Stopped
 
     with monkeypatch.context() as patch, pytest.raises(Stopped):
@@ -306,7 +306,7 @@ def test_a_disk_that_fills_up_leaves_no_file_that_looks_whole(
     training = make_training(workspace, wrong_model, trained_adapter)
     context = start(workspace, {"job": training.id})
 
-    def fill(_model: Path, output: Path, _metadata: object, _kind: object) -> None:
+    def fill(_model: Path, output: Path, *_: object, **__: object) -> None:
         output.write_bytes(b"GGUF half")
         raise OSError(28, os.strerror(28), str(output))
 
@@ -340,6 +340,19 @@ def test_a_model_trained_whole_is_exported_without_merging(
     assert export_job.run(context)["message"] == "Done"
     merged = context.path / "merged" / "model.safetensors"
     assert merged.read_bytes() == (wrong_model / "model.safetensors").read_bytes()
+
+
+def test_a_size_that_cannot_be_made_here_is_refused_before_any_work(
+    workspace: Workspace, wrong_model: Path, trained_adapter: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("export.quantisations.find_tool", lambda _name: None)
+    monkeypatch.setattr("export.quantisations.find_library", lambda: None)
+    monkeypatch.setattr("export.plan.find_tool", lambda _name: None)
+    training = make_training(workspace, wrong_model, trained_adapter)
+    context = start(workspace, {"job": training.id, "quantisations": ["iq4_xs", "q8_0"], "importance_matrix": True})
+    with pytest.raises(Missing, match=r"importance_matrix needs .*; iq4_xs needs llama\.cpp's program llama-quantize"):
+        export_job.run(context)
+    assert not (context.path / "work").exists()
 
 
 def test_every_problem_of_a_spec_is_in_one_message() -> None:

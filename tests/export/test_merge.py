@@ -295,6 +295,42 @@ def test_a_damaged_adapter_is_named(tiny_model: Path, tmp_path: Path) -> None:
         merge(tiny_model, adapter, tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b'"dtype":"F32"', b'"dtype":"F64"'),
+        (b'"data_offsets":[0,', b'"data_offsets":[1,'),
+        (b'"dtype"', b'"dtypo"'),
+        (b'{"', b'["'),
+    ],
+    ids=["another size", "another place", "no dtype", "no JSON"],
+)
+def test_a_damaged_header_is_named(tiny_model: Path, tmp_path: Path, old: bytes, new: bytes) -> None:
+    adapter = save_adapter(tiny_model, tmp_path / "adapter", r=4)
+    weights = adapter / "adapter_model.safetensors"
+    content = weights.read_bytes()
+    assert old in content
+    weights.write_bytes(content.replace(old, new, 1))
+    with pytest.raises(BadInput, match=r"adapter_model.safetensors is damaged"):
+        merge(tiny_model, adapter, tmp_path)
+
+
+def test_numbers_that_no_training_writes_are_refused(tiny_model: Path, tmp_path: Path) -> None:
+    adapter = save_adapter(tiny_model, tmp_path / "adapter", r=4)
+    weights = load_file(adapter / "adapter_model.safetensors")
+    save_file({name: tensor.to(torch.int8) for name, tensor in weights.items()}, adapter / "adapter_model.safetensors")
+    with pytest.raises(BadInput, match="stored as I8"):
+        merge(tiny_model, adapter, tmp_path)
+
+
+def test_damaged_settings_are_named(tiny_model: Path, tmp_path: Path) -> None:
+    adapter = save_adapter(tiny_model, tmp_path / "adapter", r=4)
+    settings = adapter / "adapter_config.json"
+    settings.write_text(settings.read_text()[:-20])
+    with pytest.raises(BadInput, match=r"adapter_config.json is damaged"):
+        merge(tiny_model, adapter, tmp_path)
+
+
 def test_an_adapter_with_undefined_values_is_refused(tiny_model: Path, tmp_path: Path) -> None:
     adapter = save_adapter(tiny_model, tmp_path / "adapter", r=4)
     weights = load_file(adapter / "adapter_model.safetensors")

@@ -81,6 +81,8 @@ class Toy:
         entries |= {f"{self.architecture}.{key}": uint32(value) for key, value in own.items()}
         for key in ("layer_norm_rms_epsilon", "layer_norm_epsilon"):
             entries[f"{self.architecture}.attention.{key}"] = (6, struct.pack("<f", 1e-5))
+        if self.architecture == "granite":
+            entries["granite.logit_scale"] = (6, struct.pack("<f", 8.0))
         return entries
 
     def write(self, path: Path, kind: GgmlType = GgmlType.F16, scale: float = 0.05) -> Path:

@@ -49,6 +49,19 @@ def test_what_is_trained_follows_exactly_the_prompt_that_generation_sees(tiny_mo
         assert row.labels[len(prompt)] == row.input_ids[len(prompt)]
 
 
+def test_blanks_before_an_answer_become_the_tokens_that_generation_sees(tiny_model: Path, tmp_path: Path) -> None:
+    """A tokenizer that splits as GPT-2's gives the second of two line ends to the word after it."""
+    spaced = CHATML.replace("message['role'] + '\n'", "message['role'] + '\n\n'").replace(
+        "assistant\n'", "assistant\n\n'"
+    )
+    tokenizer = with_template(tiny_model, tmp_path / "spaced", spaced)
+    prompt = tokenizer.encode_prompt(CONVERSATION[:2])
+    assert tokenizer.decode(prompt).endswith("assistant\n\n")
+    row = tokenizer.tokenise(CONVERSATION[:3])
+    assert row.input_ids[: len(prompt)] == prompt
+    assert row.labels[len(prompt)] == row.input_ids[len(prompt)]
+
+
 def test_rendering_and_tokens_equal_those_of_transformers(tiny_model: Path) -> None:
     from transformers import AutoTokenizer
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -90,19 +91,20 @@ def test_a_file_becomes_a_model_that_is_asked_and_compared(
 
 
 def test_sending_says_its_bytes_its_speed_and_the_time_left(
-    begin: Any, fake: FakeOllama, monkeypatch: pytest.MonkeyPatch, taught_gguf: Path
+    begin: Any, monkeypatch: pytest.MonkeyPatch, taught_gguf: Path
 ) -> None:
     told: list[tuple[str, float | None]] = []
     monkeypatch.setattr(JobContext, "progress", lambda _self, _fraction, message, eta=None: told.append((message, eta)))
-    reads = taught_gguf.stat().st_size / 2**16
-    fake.does.seconds_per_read = 2 / reads
+    # Half a second passes between two looks at the clock: how quickly a small file really goes depends on the machine.
+    clock = itertools.count(0.0, 0.5)
+    monkeypatch.setattr("export.ollama.job.time.monotonic", lambda: next(clock))
     ollama_job.run(begin(check=False))
     total = f"{taught_gguf.stat().st_size / 1e6:,.0f}"
     sending = [each for each in told if each[0].startswith("Sending to http://127.0.0.1")]
     assert sending[0][0].endswith(f": 0 of {total} MB")
     assert re.search(rf": \d+ of {total} MB, \d+ MB/s$", sending[-1][0])
     left = [eta for _, eta in sending if eta is not None]
-    assert left and left[-1] == 0 and max(left) < 3
+    assert left[-1] == 0 < left[0]
 
 
 def test_the_modelfiles_system_prompt_goes_along_and_is_expected_in_the_prompts(

@@ -25,7 +25,10 @@ def export(
     as_json: JsonOption = False,
     detach: DetachOption = False,
 ) -> None:
-    """Make files for Ollama and others from a training job, and prove that they behave as the model did."""
+    """Make files for Ollama and others from a training job, and prove that they behave as the model did.
+
+    Any other option by its name, such as --name player or --checks '[answers]'; docs/options.md lists them all.
+    """
     from export.spec import ExportSpec
 
     place = open_workspace(workspace)
@@ -37,7 +40,7 @@ def export(
     parsed = ExportSpec.parse(values, where)
     trained = place.job(parsed.job)
     spec = {**parsed.model_dump(mode="json"), "job": trained.id}
-    run_job(place, "export", spec, trained.header["title"], as_json, detach)
+    run_job(place, "export", spec, parsed.name or trained.header["title"], as_json, detach)
 
 
 @exports_app.command("list")
@@ -46,7 +49,10 @@ def list_all(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> 
     from export.stored import stored_exports
 
     found = stored_exports(open_workspace(workspace))
-    lines = [f"{each.id}  {each.size_bytes / 1e9:7.2f} GB  {each.state:<9} {each.title}" for each in found]
+    lines = [
+        f"{each.id}  {each.size_bytes / 1e9:7.2f} GB  {each.state:<9} {each.title}: {', '.join(each.files)}"
+        for each in found
+    ]
     show({"exports": [asdict(each) for each in found]}, as_json, "\n".join(lines) or "Nothing exported yet.")
 
 

@@ -75,6 +75,8 @@ def described_files() -> dict[str, str]:
 def _line(path: str) -> str:
     if path in PLAIN:
         return PLAIN[path]
+    if path.endswith(".gotmpl"):  # a comment inside would be part of what goes to Ollama
+        return "Go template for Ollama, or a part of one; families.py names whose"
     text = (PROJECT / path).read_text(encoding="utf-8", errors="replace")
     if path.endswith(".py"):
         return _first_sentence(ast.get_docstring(ast.parse(text)) or "")

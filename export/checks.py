@@ -11,3 +11,10 @@ WHAT_IT_SHOWS: dict[CheckName, str] = {
     "behaviour": "the same probabilities on held-out answers",
     "task": "the same score at a task",
 }
+# What each is called where its result is told.
+IN_WORDS: dict[CheckName, str] = {
+    "rendering": "prompts",
+    "answers": "answers and stopping",
+    "behaviour": "probabilities",
+    "task": "the task's score",
+}

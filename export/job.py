@@ -17,6 +17,7 @@ from typing import Any
 
 from export.card import model_card
 from export.check import Checked, check_files
+from export.checks import IN_WORDS
 from export.description import describe
 from export.kits import write_kits
 from export.make import WORK, Made, export_adapter, make_weights
@@ -79,7 +80,7 @@ def _figures(made: Made, checked: Checked | None) -> dict[str, Any]:
     elif not any(file.checked for file in files):
         message = f"{count}, unverified"
     elif checked is not None and checked.unverified:
-        message = f"{count}, checked except for {', '.join(checked.unverified)}"
+        message = f"{count}, checked except for {', '.join(IN_WORDS[name] for name in checked.unverified)}"
     else:
         message = f"{count}, checked against the trained model"
     return {

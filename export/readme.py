@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from export.check import Checked
-from export.checks import CheckName
+from export.checks import IN_WORDS, CheckName
 from export.description import Description
 from export.make import Made
 from export.parity.report import FileReport, markdown
@@ -42,7 +42,7 @@ class Contents:
             files=checked.files if checked else [],
             unverified=dict(checked.unverified) if checked else {},
             recommended=found.file if found else None,
-            recommendation=found.sentence if found else "",
+            recommendation=" ".join(filter(None, (found.sentence, found.others, found.caution))) if found else "",
             template_note=described.template_note,
         )
 
@@ -60,7 +60,7 @@ class Contents:
         """How far the files are proven, in a sentence or two."""
         if not self.files:
             return "Unverified: the files were not compared with the trained model."
-        missing = "; ".join(f"{check}: {reason}" for check, reason in self.unverified.items())
+        missing = "; ".join(f"{IN_WORDS[check]} ({reason})" for check, reason in self.unverified.items())
         sentence = "Compared with the trained model; parity.json has the details."
         return f"{sentence} Unverified: {missing}." if missing else sentence
 

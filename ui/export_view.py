@@ -7,6 +7,8 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from export.checks import IN_WORDS
+from export.parity.report import SCHEMA_VERSION
 from jobs.directory import JobDirectory
 from jobs.files import read_json
 from ui.job_view import artifacts, file_links
@@ -33,39 +35,60 @@ def running_html(job: JobDirectory) -> tuple[str, bool]:
 
 def summary_html(job: JobDirectory, figures: dict[str, Any]) -> str:
     """The recommendation, the table of all files, what differs, and the downloads."""
-    report = read_json(job.path / "parity.json") or {"files": []}
+    report = read_json(job.path / "parity.json") or {"schema_version": SCHEMA_VERSION, "files": []}
     parts = []
     advice = figures.get("recommendation")
     if advice:
-        tone = "better" if advice["file"] else "worse"
-        parts.append(f'<div class="verdict {tone}">{escape(advice["sentence"])}</div>')
-    if report["files"]:
+        parts.append(_advice(advice))
+    if report.get("schema_version") != SCHEMA_VERSION:
+        parts.append(
+            "<p class='quiet'>Made by an earlier version of Hearth: export again to see what each file costs.</p>"
+        )
+    elif report["files"]:
         parts += [_table(report["files"]), _unverified(report), _differences(report["files"])]
     weights = [job.path / name for name in figures["size_bytes"]]
     others = [path for path in artifacts(job) if path not in weights and path.parent == job.path]
-    parts.append(f"<h4>Files</h4>{file_links(job, weights)}{file_links(job, others)}")
+    parts.append(f"<h4>Downloads</h4>{file_links(job, weights)}")
+    parts.append(f"<details><summary>Modelfiles, card and reports</summary>{file_links(job, others)}</details>")
     return f'<div class="hearth-result">{"".join(parts)}</div>'
 
 
+def _advice(advice: dict[str, Any]) -> str:
+    """Which file to use; green only where nothing of it is left unchecked."""
+    caution = advice.get("caution", "")
+    tone = "worse" if not advice["file"] else "open" if caution else "better"
+    more = [text for text in (caution, advice.get("others", "")) if text]
+    lines = "".join(f"<span class='plain'>{escape(text)}</span>" for text in more)
+    return f'<div class="verdict small {tone}">{escape(advice["sentence"])}{lines}</div>'
+
+
 def _table(files: Sequence[dict[str, Any]]) -> str:
-    """A column for each file, a row for each thing that was measured."""
+    """A row for each file; what else was measured is folded away."""
     rows = [file["table"] for file in files]
-    heads = [f"<th class='{'' if file['passed'] else 'warning'}'>{escape(file['label'])}</th>" for file in files]
-    lines = [
-        f"<tr><th>{escape(title)}</th>{''.join(f'<td>{escape(row[title])}</td>' for row in rows)}</tr>"
-        for title in list(rows[0])[1:]
-    ]
+    head = "".join(f"<th>{escape(title)}</th>" for title in rows[0])
+    lines = []
+    for file, row in zip(files, rows, strict=True):
+        tone = "" if file["passed"] else " class='warning'"
+        lines.append(f"<tr{tone}>{''.join(f'<td>{escape(text)}</td>' for text in row.values())}</tr>")
     return (
         "<h4>Beside the trained model, on held-out rows</h4>"
-        f'<div class="scroll"><table id="parity"><tr><th></th>{"".join(heads)}</tr>{"".join(lines)}</table></div>'
+        f'<div class="scroll"><table id="parity"><tr>{head}</tr>{"".join(lines)}</table></div>'
+        f"<details><summary>All figures</summary>{''.join(map(_figures, files))}</details>"
     )
 
 
+def _figures(file: dict[str, Any]) -> str:
+    lines = "".join(
+        f"<tr><th>{escape(name)}</th><td>{escape(text)}</td></tr>" for name, text in file["figures"].items()
+    )
+    return f"<h5>{escape(file['label'])}</h5><table>{lines}</table>"
+
+
 def _unverified(report: dict[str, Any]) -> str:
-    lines = [f"{name}: {reason}" for name, reason in report.get("unverified", {}).items()]
-    lines.append(str(report.get("ollama", "")))
-    items = "".join(f"<li>{escape(line)}</li>" for line in lines if line)
-    return f"<p class='quiet'>Unverified:</p><ul class='quiet'>{items}</ul>" if items else ""
+    lines = [f"{IN_WORDS[name]}: {reason}" for name, reason in report["unverified"].items()]
+    lines.append("in Ollama: create the model there on the next tab, and it is asked")
+    items = "".join(f"<li>{escape(line)}</li>" for line in lines)
+    return f"<p class='quiet'>Not verified</p><ul class='quiet'>{items}</ul>"
 
 
 def _differences(files: Sequence[dict[str, Any]]) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from export.checks import IN_WORDS
 from export.parity.report import FileReport, told_size
 from models.hardware import GB, Hardware
 
@@ -34,10 +35,13 @@ class Machine:
 
 @dataclass(frozen=True)
 class Recommendation:
-    """`file` is None where nothing can be recommended; `sentence` says which, what it costs, and what others would."""
+    """`file` is None where nothing can be recommended; `sentence` says which and what it costs, `others` what the other
+    files would cost, `caution` what was not checked of it."""
 
     file: str | None
     sentence: str
+    others: str = ""
+    caution: str = ""
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -70,13 +74,23 @@ def recommend(files: Sequence[FileReport], machine: Machine) -> Recommendation:
         return Recommendation(None, "No recommendation: what each file costs was not measured.")
     cheap = [file for file in measured if (file.cost or 0.0) < SMALL_COST and not file.worse_at_task]
     best = cheap[0] if cheap else min(measured, key=lambda file: (file.worse_at_task, file.cost or 0.0))
-    words = [f"{best.label}: {told_size(best.size_bytes)}, {_told(best, ' perplexity')}"]
-    words += [f"{file.label} {_told(file)}" for file in measured if file is not best]
-    return Recommendation(best.name, f"For {machine.name} ({memory}) use {'; '.join(words)}.")
+    others = [f"{file.label} {_told(file)}" for file in reversed(measured) if file is not best]
+    unchecked = [IN_WORDS[name] for name in best.unchecked]
+    return Recommendation(
+        best.name,
+        f"For {machine.name} ({memory}) use {best.label}: {told_size(best.size_bytes)}, {_told(best, ' perplexity')}.",
+        f"{'; '.join(others)}." if others else "",
+        f"Not checked of it: {', '.join(unchecked)}." if unchecked else "",
+    )
 
 
 def _told(file: FileReport, what: str = "") -> str:
     """What a file costs, in words."""
     cost = file.cost or 0.0
-    words = f"costs {100 * cost:.1f} %{what}" if cost >= NOTHING else f"costs {'no' + what if what else 'none'}"
+    nothing = file.cost_is_noise or cost < NOTHING
+    words = (
+        f"costs {'no measurable' + what if what else 'nothing measurable'}"
+        if nothing
+        else f"costs {100 * cost:.1f} %{what}"
+    )
     return f"{words} and is worse at the task" if file.worse_at_task else words

@@ -12,7 +12,7 @@ from export.parity.answers import AnswerCheck
 from export.parity.behaviour import Behaviour
 from export.rendering import RenderingReport
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 UNVERIFIED, NOT_MADE = "unverified", "–"
 
 
@@ -86,6 +86,22 @@ class FileReport:
         return self.behaviour.cost if self.behaviour else None
 
     @property
+    def cost_is_noise(self) -> bool:
+        """Whether the perplexity may as well be the trained model's."""
+        return self.behaviour is not None and self.behaviour.cost_low <= 0 <= self.behaviour.cost_high
+
+    @property
+    def unchecked(self) -> list[CheckName]:
+        """The checks that were not made of this file."""
+        made: dict[CheckName, object] = {
+            "rendering": self.rendering,
+            "answers": self.answers,
+            "behaviour": self.behaviour,
+            "task": self.task,
+        }
+        return [name for name, found in made.items() if found is None]
+
+    @property
     def worse_at_task(self) -> bool:
         return self.task is not None and self.task.outcome == "worse"
 
@@ -129,31 +145,58 @@ class FileReport:
             "behaviour": self.behaviour.to_json() if self.behaviour else None,
             "task": vars(self.task) if self.task else None,
             "table": _row(self),
+            "figures": _figures(self),
         }
 
 
-def table(files: Sequence[FileReport]) -> list[dict[str, str]]:
-    """The rows that page, README and card show: a column's title and its text, with units."""
-    return [_row(file) for file in files]
-
-
 def _row(file: FileReport) -> dict[str, str]:
-    found, answers, task = file.behaviour, file.answers, file.task
+    """What the table says of a file: short, with units."""
+    answers = file.answers
     # A merged folder isn't a file for llama.cpp: there only its probabilities are compared.
     missing = UNVERIFIED if file.name.endswith(".gguf") else NOT_MADE
     return {
         "File": file.label,
         "Size": told_size(file.size_bytes),
-        "Memory to run": told_size(file.memory_bytes),
-        "Speed": f"{answers.tokens_per_second:.0f} tokens/s" if answers and answers.tokens_per_second else NOT_MADE,
-        "Same prompt tokens": file.rendering.short if file.rendering else missing,
+        "Perplexity": _told_loss(file),
         "Same answers": f"{answers.same_answers} of {answers.prompts}" if answers else missing,
         "Stops": f"{answers.stopped} of {answers.should_stop}" if answers else missing,
-        "Perplexity": f"{found.perplexity:.3f} ({told_cost(found.cost)})" if found else UNVERIFIED,
-        "KL divergence": f"{found.divergence:.4f} nats" if found else UNVERIFIED,
-        "Same likeliest token": f"{100 * found.agreement:.1f} %" if found else UNVERIFIED,
-        "Task": f"{100 * task.score:.1f}: {task.sentence}" if task else missing,
+        "Same prompts": file.rendering.short if file.rendering else missing,
+        "Task": _told_task(file.task) if file.task else missing,
     }
+
+
+def _told_loss(file: FileReport) -> str:
+    if file.behaviour is None:
+        return UNVERIFIED
+    return "no loss measured" if file.cost_is_noise else f"{told_cost(file.behaviour.cost)}"
+
+
+def _told_task(task: TaskResult) -> str:
+    """The score beside the trained model's, in percent where it is a share."""
+    if not 0 <= task.score <= 1:
+        return f"{task.score:.3g} (trained {task.reference_score:.3g})"
+    told = f"{100 * task.score:.1f} % (trained {100 * task.reference_score:.1f} %)"
+    return f"{told}: {task.outcome}" if task.outcome in ("better", "worse") else told
+
+
+def _figures(file: FileReport) -> dict[str, str]:
+    """Everything that was measured of a file, for whoever wants to know more."""
+    found, answers = file.behaviour, file.answers
+    figures = {"Memory to run": told_size(file.memory_bytes)}
+    if answers is not None and answers.tokens_per_second:
+        figures["Speed"] = f"{answers.tokens_per_second:.0f} tokens/s here"
+    if found is not None:
+        interval = f"95 % CI {told_cost(found.cost_low)} to {told_cost(found.cost_high)}"
+        figures["Perplexity"] = (
+            f"{found.perplexity:.3f}, {told_cost(found.cost)} ({interval}) on {found.tokens:,} tokens"
+        )
+        figures["KL divergence"] = (
+            f"{found.divergence:.4f} nats (how far its expectations are from the trained model's)"
+        )
+        figures["Same likeliest token"] = f"{100 * found.agreement:.1f} % of {found.places:,} places"
+    if file.task is not None:
+        figures[f"Task {file.task.task}"] = file.task.sentence
+    return figures
 
 
 def told_size(size_bytes: float) -> str:
@@ -168,12 +211,13 @@ def told_cost(cost: float) -> str:
 
 
 def markdown(files: Sequence[FileReport]) -> str:
-    """The table as Markdown."""
-    rows = table(files)
+    """The table as Markdown, and below it all figures."""
+    rows = [_row(file) for file in files]
     heads = list(rows[0])
     lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     lines += [f"| {' | '.join(row.values())} |" for row in rows]
-    return "\n".join(lines)
+    more = [f"- {file.label}: {'; '.join(f'{name} {text}' for name, text in _figures(file).items())}" for file in files]
+    return "\n".join([*lines, "", *more])
 
 
 def document(

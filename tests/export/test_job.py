@@ -205,8 +205,11 @@ def test_what_was_not_checked_is_said_with_its_reason(
     assert reasons["task"] == "no task was named, and the model was not evaluated before"
     assert reasons["answers"] == reasons["behaviour"] == "left out by the export's options"
     assert figures["verified"] is False
-    assert figures["message"] == "1 GGUF file, checked except for answers, behaviour, task"
-    assert "Unverified: answers: left out by the export's options;" in (context.path / "README.md").read_text()
+    assert figures["message"] == "1 GGUF file, checked except for answers and stopping, probabilities, the task's score"
+    assert (
+        "Unverified: answers and stopping (left out by the export's options);"
+        in (context.path / "README.md").read_text()
+    )
     report = json.loads((context.path / "parity.json").read_text())
     assert report["files"][-1]["table"]["Perplexity"] == "unverified"
 

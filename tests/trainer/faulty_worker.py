@@ -86,7 +86,7 @@ def replace_method(owner: Any, name: str, make: Callable[[Function], Function]) 
 def card(tokens: int, checkpointed: int | None = None) -> None:
     """A card that holds `tokens` tokens of a batch, or `checkpointed` of them with gradient checkpointing."""
     import torch
-    from trl import SFTTrainer
+    from transformers import Trainer
 
     def make(compute_loss: Function) -> Function:
         def limited(self: Any, model: Any, inputs: Any, *rest: Any, **options: Any) -> Any:
@@ -97,7 +97,8 @@ def card(tokens: int, checkpointed: int | None = None) -> None:
 
         return limited
 
-    replace_method(SFTTrainer, "compute_loss", make)
+    # Through which every trainer of answers gets its loss.
+    replace_method(Trainer, "compute_loss", make)
 
 
 def full_at(moments: list[tuple[str, int]]) -> None:
@@ -131,7 +132,7 @@ def full_at(moments: list[tuple[str, int]]) -> None:
 
     replace_method(Trainer, "_get_grad_norm", count)
     replace_method(SFTTrainer, "prediction_step", failing_in("evaluation"))
-    replace_method(SFTTrainer, "compute_loss", failing_in("step"))
+    replace_method(Trainer, "compute_loss", failing_in("step"))
     replace_method(Accelerator, "backward", failing_in("backward"))
 
 

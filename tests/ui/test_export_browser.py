@@ -66,8 +66,8 @@ def test_from_sizes_to_a_chat_in_ollama(page: Any, ollama: FakeOllama, tmp_path:
         timeout=JOB_MILLISECONDS
     )
     table = page.locator("#parity")
-    playwright.expect(table).to_contain_text("Same likeliest token")
-    playwright.expect(table.locator("tr").first.locator("th")).to_have_count(4)  # merged and two files
+    playwright.expect(table).to_contain_text("Same answers")
+    playwright.expect(table.locator("tr")).to_have_count(4)  # head, merged, two files
     playwright.expect(page.locator("#exported .verdict").first).to_contain_text("costs")
     with page.expect_download() as download:
         page.locator("#exported").get_by_role("link", name=re.compile("Q8_0.gguf")).click()
@@ -110,7 +110,9 @@ def test_a_running_check_is_skipped_and_said_to_be_unverified(page: Any, served:
         if skip.is_visible():
             skip.click()
         page.wait_for_timeout(300)
-    playwright.expect(page.locator("#exported")).to_contain_text(re.compile("(answers|behaviour): skipped"))
+    playwright.expect(page.locator("#exported")).to_contain_text(
+        re.compile("(answers and stopping|probabilities): skipped")
+    )
 
 
 def test_an_earlier_export_is_listed_with_its_size_and_deleted_after_one_question(page: Any, served: Served) -> None:

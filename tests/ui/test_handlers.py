@@ -34,7 +34,7 @@ def test_every_tabs_handlers_leave_torch_alone(tmp_path: Path) -> None:
         from ui.layout import build_page
         from ui.page import Page, Settings
         from ui import build_panel, chat_models, chat_panel, chat_view, choices, evaluation_tab, expansion_panel
-        from ui import export_tab, machine, sources, training_form, training_tab, versions_panel
+        from ui import export_plan, machine, sources, training_form, training_tab, versions_panel
         workspace = Workspace(Path({str(tmp_path / "w")!r}))
         build_page(Settings(workspace.root))
         assert "Every row can be used" in sources.look_html(workspace, {{"path": "uploads/rows.jsonl"}})
@@ -59,7 +59,8 @@ def test_every_tabs_handlers_leave_torch_alone(tmp_path: Path) -> None:
         evaluation_tab.defaults(workspace)
         assert evaluation_tab.with_models(workspace, {{}})["models"] == ["embedded", f"job:{{train.id}}"]
         evaluation_tab.task_options(workspace)
-        export_tab.size_choices(workspace, train.id)
+        export_plan.size_choices(workspace, train.id)
+        export_plan.plan_html(workspace, None)
         chat_panel.held_out_prompt(workspace)
         chat_view.conversation_html(workspace, chat_models.names_of(workspace))
         machine.strip_view(workspace, "")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from export.parity.answers import AnswerCheck
 from export.parity.behaviour import Behaviour
 from export.parity.recommend import Machine, cache_bytes, memory_to_run, recommend
@@ -34,9 +36,9 @@ F16, Q8, Q4, Q3 = (
 def test_the_smallest_file_whose_cost_nobody_notices() -> None:
     found = recommend([F16, Q8, Q4, Q3], CARD)
     assert found.file == "m-Q4_K_M.gguf"
-    assert found.sentence == (
-        "For NVIDIA Card (12 GB) use Q4_K_M: 5.0 GB, costs 0.4 % perplexity; Q3_K_M costs 4.1 %; Q8_0 costs none."
-    )
+    assert found.sentence == ("For NVIDIA Card (12 GB) use Q4_K_M: 5.0 GB, costs 0.4 % perplexity.")
+    assert found.others == "Q8_0 costs nothing measurable; Q3_K_M costs 4.1 %."
+    assert found.caution == "Not checked of it: prompts, the task's score."
 
 
 def test_what_does_not_fit_the_card_is_not_recommended() -> None:
@@ -60,7 +62,15 @@ def test_a_file_that_is_worse_at_the_task_yields_to_one_that_is_not() -> None:
     worse = file("Q4_K_M", 5.0, 0.004, outcome="worse")
     found = recommend([Q8, worse], CARD)
     assert found.file == "m-Q8_0.gguf"
-    assert "use Q8_0: 8.5 GB, costs no perplexity; Q4_K_M costs 0.4 % and is worse at the task" in found.sentence
+    assert "use Q8_0: 8.5 GB, costs no measurable perplexity." in found.sentence
+    assert found.others == "Q4_K_M costs 0.4 % and is worse at the task."
+
+
+def test_a_difference_within_the_noise_is_no_cost_and_no_gain() -> None:
+    noisy = replace(Q4, behaviour=Behaviour(5.0, -0.009, -0.03, 0.012, 0.01, 0.98, 100, 100))
+    found = recommend([Q8, noisy], CARD)
+    assert "use Q4_K_M: 5.0 GB, costs no measurable perplexity." in found.sentence
+    assert noisy.to_json()["table"]["Perplexity"] == "no loss measured"
 
 
 def test_without_measurements_nothing_is_recommended() -> None:

@@ -16,6 +16,7 @@ from ui.page import SKIP, Page
 from ui.words import size, when
 
 TAB = "export"
+STATES = {"succeeded": "done"}
 
 
 def lay_out(page: Page) -> None:
@@ -62,7 +63,8 @@ def list_html(exports: list[StoredExport]) -> str:
     if not exports:
         return empty("Nothing exported yet. Files that you make are listed here with their size.")
     lines = "".join(
-        f"<tr><td>{escape(each.title)}</td><td>{when(each.created)}</td><td>{escape(each.state)}</td>"
+        f"<tr><td>{escape(each.title)}</td><td>{when(each.created)}</td>"
+        f"<td>{escape(STATES.get(each.state, each.state))}</td>"
         f"<td>{escape(', '.join(each.files))}</td><td class='number'>{size(each.size_bytes)}</td></tr>"
         for each in exports
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,8 +11,9 @@ import orjson
 
 from datasets_src.rows import PARTS, Row, json_value
 from datasets_src.store import DatasetVersion
-from jobs.errors import BadInput, Missing
+from jobs.errors import BadInput
 from jobs.files import require_free_space, write_text
+from models.hub import require_online, require_visibility, the_hub
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -106,32 +106,13 @@ def push(version: DatasetVersion, repository: str, *, private: bool, folder: Pat
     `folder` is where the files are made first. The caller has asked for confirmation. Raises Missing without a login
     or a connection, BadInput for a name that the Hub refuses.
     """
-    from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalTokenNotFoundError
-
-    if os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on"):
-        raise Missing("The Hub can't be reached.", "HF_HUB_OFFLINE is set.", "Unset it, connect, and try again.")
+    require_online()
     hand_out(version, folder, "parquet")
-    hub = HfApi()
-    try:
+    with the_hub(repository, "dataset") as hub:
         hub.create_repo(repository, repo_type="dataset", private=private, exist_ok=True)
-        if bool(hub.dataset_info(repository).private) != private:
-            raise BadInput(
-                f"{repository} is there already, and {'everybody' if private else 'only you'} can see it.",
-                "Uploading doesn't change who sees a dataset.",
-                "Choose that, another name, or change it in the dataset's settings on the Hub.",
-            )
+        there = bool(hub.dataset_info(repository).private)
+        require_visibility(repository, "dataset", private=private, there=there)
         hub.upload_folder(
             repo_id=repository, repo_type="dataset", folder_path=folder, commit_message=f"Version {version.version}"
         )
-    except HFValidationError as error:
-        raise BadInput(f"The Hub takes no dataset '{repository}'.", str(error), "Name it as owner/name.") from error
-    except LocalTokenNotFoundError as error:
-        raise Missing("This machine isn't logged in to the Hub.", str(error), "Run `hf auth login` once.") from error
-    except HfHubHTTPError as error:
-        raise Missing(
-            f"The Hub refused the upload to {repository}.", str(error), "Check the name and your rights."
-        ) from error
-    except OSError as error:
-        raise Missing("The Hub can't be reached.", str(error), "Check the connection and try again.") from error
     return f"https://huggingface.co/datasets/{repository}"

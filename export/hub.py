@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -19,6 +18,7 @@ from jobs.directory import JobDirectory
 from jobs.errors import BadInput, Missing
 from jobs.spec import Spec, option
 from jobs.workspace import Workspace
+from models.hub import require_visibility, the_hub
 
 Part = Literal["adapter", "merged", "gguf"]
 
@@ -62,8 +62,10 @@ def run(context: JobContext) -> dict[str, Any]:
     lay_out(export, spec.files, folder)
     names = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
     total = sum((folder / name).stat().st_size for name in names) or 1
-    with _told(spec.repository) as hub:
-        _require_visibility(hub, spec)
+    with the_hub(spec.repository, "model") as hub:
+        hub.create_repo(spec.repository, private=spec.private, exist_ok=True)
+        there = bool(hub.model_info(spec.repository).private)
+        require_visibility(spec.repository, "model", private=spec.private, there=there)
         done = 0
         for name in names:
             context.check_stop()
@@ -123,35 +125,3 @@ def _link(file: Path, place: Path) -> None:
         os.link(file, place)
     except OSError:
         shutil.copyfile(file, place)
-
-
-def _require_visibility(hub: Any, spec: HubSpec) -> None:
-    hub.create_repo(spec.repository, private=spec.private, exist_ok=True)
-    if bool(hub.model_info(spec.repository).private) != spec.private:
-        raise BadInput(
-            f"{spec.repository} is there already, and {'everybody' if spec.private else 'only you'} can see it.",
-            "Uploading doesn't change who sees a model.",
-            "Choose that, another name, or change it in the model's settings on the Hub.",
-        )
-
-
-@contextmanager
-def _told(repository: str) -> Iterator[Any]:
-    """The Hub; what it refuses is told in words."""
-    from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalTokenNotFoundError
-
-    if os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on"):
-        raise Missing("The Hub can't be reached.", "HF_HUB_OFFLINE is set.", "Unset it, connect, and try again.")
-    try:
-        yield HfApi()
-    except HFValidationError as error:
-        raise BadInput(f"The Hub takes no model '{repository}'.", str(error), "Name it as owner/name.") from error
-    except LocalTokenNotFoundError as error:
-        raise Missing("This machine isn't logged in to the Hub.", str(error), "Run `hf auth login` once.") from error
-    except HfHubHTTPError as error:
-        raise Missing(
-            f"The Hub refused the upload to {repository}.", str(error), "Check the name and your rights."
-        ) from error
-    except OSError as error:
-        raise Missing("The Hub can't be reached.", str(error), "Check the connection, then resume.") from error

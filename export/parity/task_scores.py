@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -26,6 +27,8 @@ class _Inner(JobContext):
     def __init__(self, outer: JobContext, spec: dict[str, Any], progress: Progress) -> None:
         folder = outer.path / FOLDER
         known = (folder / "spec.json").is_file()
+        if not known:  # begun by an attempt that was killed before it wrote anything
+            shutil.rmtree(folder, ignore_errors=True)
         directory = (
             JobDirectory(folder)
             if known

@@ -25,6 +25,9 @@ from trainer.script import write_script
 # The scripts compute padded batches where the runs compute rows one after the other: other sums in another order.
 # In 32 bit, twelve steps let that grow to 4e-6 at most (DPO), of a loss of 6.
 SAME_IN_FP32 = 2e-5
+# On 4-bit weights to 4e-5 of a loss of 10.6, from nothing in the first steps: the runs' own loss over the frozen output
+# layer sums in another order than TRL's, which the scripts use.
+SAME_ON_4_BIT = 1e-4
 SAME_IN_BF16 = 0.02
 BASE: dict[str, Any] = {
     "backend": "peft",
@@ -142,7 +145,8 @@ def test_scripts_repeat_every_objective_and_adapter(place: Workspace, tiny_model
     ]
     jobs = run_many(place, specs)
     for job, history in zip(jobs, run_scripts(place, jobs, tmp_path), strict=True):
-        require_same(job, history, SAME_IN_FP32)
+        four_bit = job.header["spec"]["method"].get("adapter") == "qlora"
+        require_same(job, history, SAME_ON_4_BIT if four_bit else SAME_IN_FP32)
 
 
 @pytest.mark.heavy

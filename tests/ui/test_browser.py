@@ -97,7 +97,7 @@ def test_clicking_through_the_tabs_leads_from_rows_to_a_gguf(page: Any, tiny_mod
     playwright.expect(page.locator("#verdict .verdict").first).to_contain_text(re.compile("better|worse|difference"))
     page.get_by_role("button", name="Next: make files of it").click()
     for kind in ("f16", "q4_k_m"):
-        page.locator("#export-quantisations label").filter(has_text=f"{kind}:").locator("input").uncheck()
+        page.locator("#export-quantisations").locator(f"input[name={kind}]").uncheck()
     page.locator("#export").click()
     job_in(page, "export", "succeeded")
     with page.expect_download() as download:

@@ -25,7 +25,7 @@ from export.plan import needed_bytes, planned_stages, require_makeable
 from export.readme import Contents, modelfile_name, readme
 from export.source import Source, open_source
 from export.spec import ExportSpec
-from export.stages import Stages, plan_in_words, rates, told_seconds
+from export.stages import Stages, rates, told_seconds
 from jobs.context import JobContext
 from jobs.files import require_free_space, write_text
 from models.hardware import probe
@@ -59,8 +59,7 @@ def run(context: JobContext) -> dict[str, Any]:
 def _stages(context: JobContext, spec: ExportSpec, source: Source) -> Stages:
     card_here = bool(probe(context.path).gpus)
     planned = planned_stages(spec, source, rates(context.workspace, card=card_here))
-    words = plan_in_words(planned)
-    context.log(f"This should take about {told_seconds(words['seconds'])}.")
+    context.log(f"This should take about {told_seconds(sum(stage.expected for stage in planned))}.")
     return Stages(context, planned)
 
 

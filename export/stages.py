@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from jobs.context import JobContext
 from jobs.directory import JobDirectory
@@ -18,8 +18,8 @@ from jobs.workspace import Workspace
 
 StageKind = Literal["merge", "convert", "quantise", "importance", "rendering", "answers", "behaviour", "task", "copy"]
 CHECKS: tuple[StageKind, ...] = ("rendering", "answers", "behaviour", "task")
-# Seconds for a billion of a stage's units, measured on two CPU cores with a model of 135 million parameters; those of
-# checks with a card are a tenth. Units: bytes written (merge, copy), parameters (convert, quantise, importance),
+# Seconds for a billion of a stage's units until an export was measured: rough guesses for two CPU cores, those of checks
+# with a card a tenth of them; nobody measured these. Units: bytes written (merge, copy), parameters (convert, quantise, importance),
 # parameters × tokens (the checks; see export/plan.py).
 GUESSES: dict[StageKind, float] = {
     "merge": 7.0,
@@ -142,11 +142,3 @@ def told_seconds(seconds: float) -> str:
     if seconds < 5400:
         return f"{round(seconds / 60)} min"
     return f"{seconds / 3600:.1f} h"
-
-
-def plan_in_words(planned: Sequence[Stage]) -> dict[str, Any]:
-    """For people: the whole, and each stage."""
-    return {
-        "seconds": round(sum(stage.expected for stage in planned)),
-        "stages": [{"label": stage.label, "seconds": round(stage.expected, 1)} for stage in planned],
-    }

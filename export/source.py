@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from datasets_src.rows import conversation_of
 from datasets_src.store import open_version
-from export.gguf import GgufMetadata, read_card
+from export.gguf import GgufMetadata, read_card, stored_kind
 from export.quantisations import Plain
 from export.spec import ExportSpec
-from export.tensors import Shard, read_shards
+from export.tensors import read_shards
 from jobs.directory import JobDirectory
 from jobs.errors import BadInput, Missing
 from jobs.files import read_json
@@ -136,17 +135,8 @@ def open_source(spec: ExportSpec, workspace: Workspace) -> Source:
         rows=rows,
         parameters=sum(tensor.elements for shard in shards for tensor in shard.tensors),
         weight_bytes=sum(tensor.size for shard in shards for tensor in shard.tensors),
-        stored=_stored(shards),
+        stored=stored_kind(model.folder),
     )
-
-
-def _stored(shards: Sequence[Shard]) -> Plain:
-    sizes: dict[str, int] = {}
-    for shard in shards:
-        for tensor in shard.tensors:
-            sizes[tensor.dtype] = sizes.get(tensor.dtype, 0) + tensor.elements
-    kinds: dict[str, Plain] = {"F32": "f32", "BF16": "bf16"}
-    return kinds.get(max(sizes, key=lambda dtype: sizes[dtype]), "f16")
 
 
 def _file_name(title: str) -> str:

@@ -18,9 +18,9 @@ from jobs.workspace import Workspace
 
 StageKind = Literal["merge", "convert", "quantise", "importance", "rendering", "answers", "behaviour", "task", "copy"]
 CHECKS: tuple[StageKind, ...] = ("rendering", "answers", "behaviour", "task")
-# Seconds for a billion of a stage's units until an export was measured: rough guesses for two CPU cores, those of checks
-# with a card a tenth of them; nobody measured these. Units: bytes written (merge, copy), parameters (convert, quantise, importance),
-# parameters × tokens (the checks; see export/plan.py).
+# Seconds for a billion of a stage's units, until an export was measured: rough guesses for two CPU cores, a tenth of
+# them for checks with a card; nobody measured these. Units: bytes written (merge, copy), parameters (convert,
+# quantise, importance), parameters × tokens (the checks; see export/plan.py).
 GUESSES: dict[StageKind, float] = {
     "merge": 7.0,
     "copy": 1.0,

@@ -71,6 +71,14 @@ def lay_out(page: Page) -> None:
             modelfiles_html(texts),
         ]
 
+    page.on(export.click, start, form.inputs, panel.outputs, error)
+    _wire_stages(page, panel, stages, skip, skip_error)
+    job_panel.wire(page, panel, result, [made, use, readme, modelfiles_part, modelfiles])
+
+
+def _wire_stages(page: Page, panel: job_panel.JobPanel, stages: Any, skip: Any, error: Any) -> None:
+    """Show a running export's stages, and have the button skip the check that it is at."""
+
     def watch(workspace: Workspace, seen: str) -> list[Any]:
         """The stages of a running export, and whether the one it is at can be skipped."""
         job = panel.shown_job(workspace)
@@ -87,9 +95,7 @@ def lay_out(page: Page) -> None:
     known = gr.Textbox(visible=False)
     page.load(lambda workspace: watch(workspace, " "), [stages, known, skip])
     page.poll(TAB, watch, [known], [stages, known, skip])
-    page.on(export.click, start, form.inputs, panel.outputs, error)
-    page.on(skip.click, leave_out, [], [skip], skip_error)
-    job_panel.wire(page, panel, result, [made, use, readme, modelfiles_part, modelfiles])
+    page.on(skip.click, leave_out, [], [skip], error)
 
 
 def _spec_of(form: Form, workspace: Workspace, raw: dict[str, Any]) -> ExportSpec | None:

@@ -57,6 +57,12 @@ def open_page(page: Any, served: Served) -> None:
     page.locator("#machine").get_by_text("disk free").wait_for(timeout=OPENING_MILLISECONDS)
 
 
+def leave(page: Any) -> None:
+    """Close the page before its server is killed: Gradio's page reloads itself when the server is back, and that would
+    end a navigation that has just begun."""
+    page.goto("about:blank")
+
+
 def open_tab(page: Any, name: str) -> None:
     page.get_by_role("tab", name=re.compile(name)).click()
 

@@ -13,7 +13,7 @@ import pytest
 
 from jobs.directory import State
 from tests.toys import write_rows
-from tests.ui.browser import Served, field_of, open_page, open_tab
+from tests.ui.browser import Served, field_of, leave, open_page, open_tab
 
 playwright = pytest.importorskip("playwright.sync_api", reason="the Python package playwright isn't installed")
 
@@ -123,6 +123,7 @@ def test_training_outlives_a_refresh_and_a_killed_server(
         job_in(page, "training", "running")
         playwright.expect(field_of(page, "training-optimisation-max_steps")).to_have_value(str(LONGER))
         playwright.expect(field_of(page, "training-model")).to_have_value(str(tiny_model))
+        leave(page)
         served.kill()
         served.start()
         open_page(page, served)

@@ -45,15 +45,17 @@ app.command()(script)
 
 @app.command()
 def demo(
+    name: Annotated[str, typer.Argument(help="snake, or another recipe.")] = "snake",
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
-    rows: Annotated[int, typer.Option(min=50, help="Snake rows per teacher.")] = 1500,
+    rows: Annotated[int | None, typer.Option(min=50, help="Size of its data, as its README measures it.")] = None,
 ) -> None:
-    """The whole path on the embedded model: Snake rows from four teachers → training → verdict → GGUF → check."""
-    from recipes.snake.demo import Demo
+    """A recipe from nothing to its verdict on the embedded model; snake: four teachers → training → verdict → GGUF."""
+    from recipes.demo import Demo
+    from recipes.recipe import load_recipe
 
-    result = Demo(open_workspace(workspace), rows, console).run()
-    show(result.as_json(), as_json, result.as_text())
+    result = Demo(open_workspace(workspace), load_recipe(name), rows, console).run()
+    show(result.as_json(), as_json, result.text)
     raise typer.Exit(result.exit_status)
 
 

@@ -1,0 +1,1 @@
+"""Serving tuned models, choosing between them, and learning from use."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from typing import Any
 
 import pytest
@@ -57,7 +58,7 @@ def test_a_model_that_is_late_or_dies_before_its_first_part_is_answered_for_by_t
 ) -> None:
     async def work() -> None:
         server = served(a=broken)
-        text, answer = await ask(router(server, first_part_seconds=0.05))
+        text, answer = await ask(router(server, first_part_seconds=0.5))
         assert text == "second"
         assert outcomes(answer) == [("a", outcome), ("b", Outcome.ANSWERED)]
         assert answer.decision.sentence == f"there are no rules; {said}"
@@ -105,7 +106,7 @@ def test_the_time_in_all_ends_an_answer_that_never_ends_and_leaves_none_for_the_
                     await asyncio.sleep(0.02)
 
         endless = Endless(" ".join(["word"] * 10_000))
-        answer = await router(served(a=endless), total_seconds=0.2).open(QUESTION, ASK)
+        answer = await router(served(a=endless), total_seconds=0.6).open(QUESTION, ASK)
         with pytest.raises(EngineFailure, match="too long to end"):
             await text_of(answer)
         late = served(a=FakeModel(waits=5))
@@ -119,12 +120,12 @@ def test_the_time_in_all_ends_an_answer_that_never_ends_and_leaves_none_for_the_
 
 def test_time_that_a_slow_reader_takes_is_not_the_models() -> None:
     async def work() -> None:
-        routed = router(served(a=FakeModel("one two three")), total_seconds=0.2, first_part_seconds=0.2)
+        routed = router(served(a=FakeModel("one two three")), total_seconds=0.6, first_part_seconds=0.6)
         answer = await routed.open(QUESTION, ASK)
         got = []
         async for part in answer:
             got.append(part.text)
-            await asyncio.sleep(0.15)
+            await asyncio.sleep(0.25)
         await answer.aclose()
         assert "".join(got) == "one two three"
 
@@ -280,5 +281,48 @@ def test_a_defect_of_an_engine_is_not_hidden_and_frees_the_trial() -> None:
             with pytest.raises(KeyError):
                 await routed.open(QUESTION, ASK)
         assert routed.circuits["a"] is State.HALF_OPEN
+
+    run(work)
+
+
+def test_hundreds_of_requests_that_fail_and_leave_as_they_like_leave_no_work_behind_and_no_circuit_stuck() -> None:
+    draw = random.Random(0)
+
+    class Moody(FakeModel):
+        async def answer(self) -> Any:
+            fails = draw.choice([None, None, None, None, FailureKind.UNAVAILABLE, FailureKind.BUSY])
+            mood = FakeModel(self.text, fails, draw.choice([None, None, None, 0, 1]), draw.choice([0, 0, 0.001, 0.05]))
+            self.asked += 1
+            try:
+                async for part in mood.answer():
+                    yield part
+            finally:
+                self.closed += 1
+
+    async def work() -> None:
+        server = served(a=Moody("one two three"), b=Moody("four five"), c=Moody("six"))
+        ensembles = [{"name": "all", "members": {"a": 1, "b": 1, "c": 1}, "timeout_seconds": 0.02}]
+        routed = router(server, ensembles=ensembles, first_part_seconds=0.02)
+        ended: list[str] = []
+
+        async def one() -> None:
+            try:
+                ended.append((await ask(routed, draw.choice(["auto", "all", "b"])))[0])
+            except EngineFailure as failure:
+                ended.append(failure.kind)
+
+        for _ in range(8):
+            clients = [asyncio.create_task(one()) for _ in range(40)]
+            await asyncio.sleep(draw.choice([0, 0.001, 0.03]))
+            for client in draw.sample(clients, 15):
+                client.cancel()
+            await asyncio.wait(clients)
+            server.clock.now += 6
+        assert {"one two three", "four five"} <= set(ended) and {*FailureKind} & set(ended)
+        assert [model.closed for model in server.models.values()] == [m.asked for m in server.models.values()]
+        server.clock.now += 10
+        server.models = {name: FakeModel("well again") for name in "abc"}
+        assert [(await ask(routed, name))[0] for name in "abc"] == ["well again"] * 3
+        assert set(routed.circuits.values()) == {State.CLOSED}
 
     run(work)

@@ -32,9 +32,9 @@ def _scores(rows: list[ItemScore], model: dict[str, Any]) -> ModelScores:
 
 def campaign_line(name: str, figures: dict[str, Any]) -> str:
     """What one campaign made and refused."""
-    teachers = ", ".join(f"{domain} {made['rows']}" for domain, made in figures["domains"].items())
-    refused = sum(figures["refused"].values())
-    return f"  {name:<8} {figures['rows']:>4} rows kept ({teachers}), {refused} refused by their tests"
+    domains = ", ".join(f"{domain} {made['rows']}" for domain, made in figures["domains"].items())
+    refused = ", ".join(f"{count} for {reason}" for reason, count in figures["refused"].items()) or "none"
+    return f"  {name:<8} {figures['rows']:>4} rows kept ({domains}); refused: {refused}"
 
 
 def outcome_lines(verdicts: list[Verdict], figures: dict[str, Any]) -> list[str]:

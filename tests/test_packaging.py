@@ -71,8 +71,8 @@ def test_hadolint_finds_nothing_in_the_dockerfile() -> None:
 
 
 def test_every_stage_that_runs_ends_as_an_ordinary_user() -> None:
-    user, ended = "root", {}
-    stage = ""
+    user, stage = "root", ""
+    ended: dict[str, str] = {}
     for name, rest in instructions():
         if name == "FROM":
             base, _, stage = rest.partition(" AS ")
@@ -227,10 +227,10 @@ def exported() -> dict[str, set[str]]:
     """What the server shows: the names of all samples, each with its labels."""
     metrics = Metrics()
     metrics.watch_queue(lambda: 0, lambda: 0)
-    for each in (metrics.requests, metrics.tokens):
-        each.labels("model", "kind").inc()
-    for each in (metrics.seconds, metrics.first_token):
-        each.labels("model").observe(1)
+    for counter in (metrics.requests, metrics.tokens):
+        counter.labels("model", "kind").inc()
+    for histogram in (metrics.seconds, metrics.first_token):
+        histogram.labels("model").observe(1)
     metrics.rejected.labels("queue").inc()
     metrics.circuit_open.labels("model").set(0)
     samples: dict[str, set[str]] = {}
@@ -273,7 +273,7 @@ def test_every_query_of_the_dashboard_is_promql_on_figures_and_labels_that_the_s
 
 def test_the_dashboards_panels_have_names_words_and_places_that_do_not_overlap() -> None:
     panels = json.loads(DASHBOARD.read_text(encoding="utf-8"))["panels"]
-    cells = set()
+    cells: set[tuple[int, int]] = set()
     for panel in panels:
         assert panel["title"] and panel["description"].endswith(".")
         place = panel["gridPos"]

@@ -16,9 +16,12 @@ from cli.export import export, exports_app
 from cli.fit import fit
 from cli.jobs import jobs_app
 from cli.ollama import ollama_app
+from cli.registry import registry_app
 from cli.rent import rent
+from cli.route import route_app
 from cli.runs import compare
 from cli.script import script
+from cli.serve import keys_app, serve
 from cli.shared import ANY_OPTION, DetachOption, JsonOption, WorkspaceOption, console, open_workspace, run_job, show
 from cli.sweep import sweep_app
 from jobs.arguments import spec_values
@@ -33,9 +36,13 @@ app.add_typer(sweep_app, name="sweep")
 app.add_typer(task_app, name="task")
 app.add_typer(exports_app, name="exports")
 app.add_typer(ollama_app, name="ollama")
+app.add_typer(keys_app, name="keys")
+app.add_typer(registry_app, name="registry")
+app.add_typer(route_app, name="route")
 app.command(context_settings=ANY_OPTION)(export)
 app.command(context_settings=ANY_OPTION)(fit)
 app.command(context_settings=ANY_OPTION)(rent)
+app.command(context_settings=ANY_OPTION)(serve)
 app.command(context_settings=ANY_OPTION)(judge)
 app.command(context_settings=ANY_OPTION)(pairs)
 app.command()(arena)

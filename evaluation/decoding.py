@@ -126,7 +126,7 @@ class Step:
         """Logits of each row's next token: (rows, words), on the model's device."""
         named = set(adapters)
         mixed = {"adapter_names": adapters} if len(named) > 1 else {}
-        with _answering_as(self._loaded, named.pop() if len(named) == 1 else None):
+        with answering_as(self._loaded, named.pop() if len(named) == 1 else None):
             output = self._loaded.model(
                 input_ids=self._ids,
                 attention_mask=self._mask,
@@ -152,7 +152,7 @@ class Step:
         self._positions = self._positions[:, -1:] + 1
 
 
-def _answering_as(loaded: LoadedModel, adapter: str | None) -> AbstractContextManager[Any]:
+def answering_as(loaded: LoadedModel, adapter: str | None) -> AbstractContextManager[Any]:
     """Inside, the model answers with that adapter alone; as it stands where none is named."""
     if adapter is None or not loaded.has_adapter:
         return nullcontext()

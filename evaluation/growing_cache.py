@@ -20,6 +20,11 @@ class GrowingLayer(DynamicLayer):  # type: ignore[misc]
         self._capacity = capacity
         self._room: tuple[torch.Tensor, torch.Tensor] | None = None
 
+    @property
+    def capacity(self) -> int:
+        """How many tokens of a row there is room for."""
+        return self._capacity
+
     def update(self, key_states: Any, value_states: Any, *_: Any, **__: Any) -> tuple[Any, Any]:
         """Write the new tokens behind the others; returns all of them."""
         if self._room is None:
@@ -43,6 +48,35 @@ class GrowingLayer(DynamicLayer):  # type: ignore[misc]
         keys, values = (room.index_select(0, beam_idx.to(room.device)) for room in self._room)
         self._room = (keys, values)
         self._show(used)
+
+    def join(self, other: GrowingLayer, capacity: int) -> None:
+        """Take the rows of `other` as well, in room for `capacity` tokens; the shorter of the two moves to the right.
+
+        The room that this leaves at the left holds zeros: it is masked, but must not hold what is no number.
+        """
+        mine, theirs = self.get_seq_length(), other.get_seq_length()
+        width = max(mine, theirs)
+        assert self._room is not None and other._room is not None, "rows can only join after their first token"
+        rooms = []
+        for own, new in zip(self._room, other._room, strict=True):
+            room = own.new_zeros(len(own) + len(new), own.shape[1], capacity, own.shape[3])
+            room[: len(own), :, width - mine : width] = own[:, :, :mine]
+            room[len(own) :, :, width - theirs : width] = new[:, :, :theirs]
+            rooms.append(room)
+        self._room, self._capacity = (rooms[0], rooms[1]), capacity
+        self._show(width)
+
+    def move(self, drop: int, capacity: int) -> None:
+        """Forget the first `drop` tokens of all rows, and have room for `capacity` in all."""
+        kept = self.get_seq_length() - drop
+        assert self._room is not None
+        rooms = []
+        for own in self._room:
+            room = own.new_empty(len(own), own.shape[1], capacity, own.shape[3])
+            room[:, :, :kept] = own[:, :, drop : drop + kept]
+            rooms.append(room)
+        self._room, self._capacity = (rooms[0], rooms[1]), capacity
+        self._show(kept)
 
     def _show(self, end: int) -> None:
         assert self._room is not None

@@ -27,12 +27,34 @@ class SharedLoad:
         with_adapter = [each for each in files if each.adapter is not None]
         first = (with_adapter or list(files))[0]
         self.loaded = load_resolved(first, quantisation=quantisation, precision=precision)
-        self._names: dict[Path | None, str] = {first.adapter: "default"}
-        for number, each in enumerate(with_adapter[1:], start=2):
-            name = f"adapter{number}"
-            self.loaded.model.load_adapter(str(each.adapter), adapter_name=name, autocast_adapter_dtype=False)
-            self._names[each.adapter] = name
+        self._made = 1
+        self._names: dict[Path | None, str] = {first.adapter: "default"} if first.adapter is not None else {}
+        for each in with_adapter[1:]:
+            self.add(each)
         self.loaded.model.eval()
+
+    def add(self, files: ResolvedModel) -> None:
+        """Take one more adapter of the same base; nothing to do for the base itself, or one that is here."""
+        if files.adapter is None or files.adapter in self._names:
+            return
+        self._made += 1
+        name = f"adapter{self._made}"
+        if self.loaded.has_adapter:
+            self.loaded.model.load_adapter(str(files.adapter), adapter_name=name, autocast_adapter_dtype=False)
+        else:
+            from peft import PeftModel
+
+            self.loaded.model = PeftModel.from_pretrained(
+                self.loaded.model, files.adapter, adapter_name=name, autocast_adapter_dtype=False
+            )
+            self.loaded.has_adapter = True
+        self._names[files.adapter] = name
+        self.loaded.model.eval()
+
+    def remove(self, files: ResolvedModel) -> None:
+        """Give an adapter's memory back, except the last one's: PEFT keeps one."""
+        if files.adapter in self._names and len(self._names) > 1:
+            self.loaded.model.delete_adapter(self._names.pop(files.adapter))
 
     def adapter_name(self, files: ResolvedModel) -> str:
         """What PEFT calls the adapter of `files` in this load; `__base__` where it has none."""

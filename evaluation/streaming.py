@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from evaluation.chat_spec import Sampling as ChatSampling
 from evaluation.decoding import Sampling, Step, choose
+from models.incremental_text import IncrementalText
 
 if TYPE_CHECKING:
     from models.chat_template import ChatTokenizer
@@ -40,19 +41,19 @@ class Row:
     tokenizer: ChatTokenizer
     adapter: str
     sampling: ChatSampling
-    tokens: list[int] = field(default_factory=list)
-    shown: int = 0
-    decoded: int = 0
+    text: IncrementalText = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.text = IncrementalText(self.tokenizer)
 
     def add(self, token: int) -> str:
-        """Take one more token; the text that it completes (`tokens[shown:decoded]` are context for the next)."""
-        self.tokens.append(token)
-        before = self.tokenizer.decode(self.tokens[self.shown : self.decoded])
-        now = self.tokenizer.decode(self.tokens[self.shown :])
-        if now.endswith("\ufffd") and len(self.tokens) < self.sampling.max_new_tokens:
-            return ""
-        self.shown, self.decoded = self.decoded, len(self.tokens)
-        return now[len(before) :]
+        """Take one more token; the text that it completes."""
+        return self.text.add(token, last=len(self.tokens) + 1 >= self.sampling.max_new_tokens)
+
+    @property
+    def tokens(self) -> list[int]:
+        """The answer so far."""
+        return self.text.tokens
 
 
 def can_mix(loaded: LoadedModel) -> bool:

@@ -15,7 +15,7 @@ import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -81,10 +81,13 @@ class Interactions:
 
     def record(self, interaction: Interaction, user: str | None = None) -> int:
         """Keep an interaction, at this time; its id. `user` is kept as a salted hash."""
+        return self.record_later(replace(interaction, time=time.time(), user=self.pseudonym(user)))
+
+    def record_later(self, interaction: Interaction) -> int:
+        """Keep one that has its time and its user's pseudonym already, because it could not be kept at once; its id."""
         check_prompt(interaction.prompt)
         check_rating(interaction.rating)
-        values = {**asdict(interaction), "time": time.time(), "user": self._hashed(user)}
-        return self._insert("interactions", values)
+        return self._insert("interactions", asdict(interaction))
 
     def rate(self, interaction_id: int, rating: int | None, comment: str | None = None) -> None:
         """Give, change or (None) take back the rating of an interaction and its comment. Raises Missing or BadInput."""
@@ -113,7 +116,7 @@ class Interactions:
             raise BadInput(
                 f"{vote.preferred!r} is no vote.", "One of two answers is preferred.", "Give a, b, tie or bad."
             )
-        return self._insert("votes", {**asdict(vote), "time": time.time(), "user": self._hashed(user)})
+        return self._insert("votes", {**asdict(vote), "time": time.time(), "user": self.pseudonym(user)})
 
     def find(self, chosen: InteractionFilter | None = None) -> Iterator[Interaction]:
         """The interactions that fit, oldest first, as they were when reading began. Nothing is held in memory."""
@@ -135,7 +138,7 @@ class Interactions:
 
     def delete_user(self, user: str) -> int:
         """Delete everything of a user; how many rows that were."""
-        return self._delete("user = ?", self._hashed(user))
+        return self._delete("user = ?", self.pseudonym(user))
 
     def forget_before(self, moment: float) -> int:
         """Delete what is older than a time (seconds since 1970); how many rows that were."""
@@ -273,8 +276,8 @@ class Interactions:
                 connection.executescript(_SCHEMA)
             os.replace(temporary, self.path)
 
-    def _hashed(self, user: str | None) -> str | None:
-        """HMAC-SHA-256 of the user with the workspace's own salt, 32 hexadecimal digits."""
+    def pseudonym(self, user: str | None) -> str | None:
+        """What stands for a user everywhere: HMAC-SHA-256 with the workspace's own salt, 32 hexadecimal digits."""
         if user is None:
             return None
         return hmac.new(self._salt(), user.encode(), hashlib.sha256).hexdigest()[:32]

@@ -1,4 +1,4 @@
-"""The seam between the server and whatever answers: an Ask in, Parts of an answer out, and the ways in which it fails."""
+"""The seam between the server and whatever answers: an Ask in, Parts of an answer out, and the ways to fail."""
 
 from __future__ import annotations
 
@@ -73,7 +73,9 @@ class Part:
 class Engine(Protocol):
     """Answers for one or several served models. Used inside one event loop."""
 
-    models: Sequence[str]
+    @property
+    def models(self) -> Sequence[str]:
+        """The served names that it answers for."""
 
     async def open(self) -> None:
         """Load or connect. Raises UserError (Missing, BadInput, OutOfRoom) where that can't work."""

@@ -1,0 +1,72 @@
+"""Serving models: `serve` starts the server, `keys` gives and revokes API keys, `forget` deletes what a user said."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cli.shared import DetachOption, JsonOption, WorkspaceOption, open_workspace, run_job, show
+from jobs.arguments import spec_values
+from jobs.errors import BadInput
+
+keys_app = typer.Typer(no_args_is_help=True, help="API keys of this workspace's servers.")
+
+
+def serve(
+    context: typer.Context, workspace: WorkspaceOption = None, as_json: JsonOption = False, detach: DetachOption = False
+) -> None:
+    """Serve models over OpenAI's interface: [SPEC.yaml] --models '[NAME=job:ID, embedded]' --port 8000."""
+    from models.reference import require_usable
+    from serving.keys import Keys
+    from serving.registry.records import PREFIX
+    from serving.registry.store import resolve_registered
+    from serving.spec import ServeSpec
+
+    parsed = ServeSpec.parse(*spec_values(context.args))
+    place = open_workspace(workspace)
+    for _, text in parsed.named_models():
+        require_usable(resolve_registered(place, text) if text.startswith(PREFIX) else text, place)
+    if parsed.keys and not any(key.revoked is None for key in Keys(place).all()):
+        raise BadInput(
+            "The server would ask for a key.", "This workspace has none yet.", "python cli.py keys new NAME makes one."
+        )
+    run_job(place, "serve", parsed.model_dump(mode="json"), parsed.title, as_json, detach)
+
+
+@keys_app.command("new")
+def new(
+    name: Annotated[str, typer.Argument(help="Whose key it is.")],
+    per_minute: Annotated[int | None, typer.Option(min=1, help="Most requests a minute.")] = None,
+    tokens_per_day: Annotated[int | None, typer.Option(min=1, help="Most tokens a day, read and written.")] = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a key. It is shown this once."""
+    from serving.keys import Keys
+
+    key = Keys(open_workspace(workspace)).create(name, requests_per_minute=per_minute, tokens_per_day=tokens_per_day)
+    show({"name": name, "key": key}, as_json, f"{key}\nKeep it now: it can't be shown again.")
+
+
+@keys_app.command("list")
+def list_all(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
+    """The keys there are, without the keys themselves."""
+    from serving.keys import Keys
+
+    found = Keys(open_workspace(workspace)).all()
+    lines = [f"{key.name}  …{key.ending}  {'revoked' if key.revoked else 'in use'}" for key in found]
+    show([key.as_json() for key in found], as_json, "\n".join(lines) or "No keys yet: python cli.py keys new NAME")
+
+
+@keys_app.command("revoke")
+def revoke(
+    name: Annotated[str, typer.Argument(help="Whose key.")],
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Refuse a key from now on."""
+    from serving.keys import Keys
+
+    Keys(open_workspace(workspace)).revoke(name)
+    show({"revoked": name}, as_json, f"The key '{name}' is refused from now on.")

@@ -4,7 +4,7 @@
     give_feedback(workspace, HONEST)                                      rates and corrects what isn't rated yet
 
 `answering` is anything that answers conversations: a server (`from_endpoint`), or answers that an evaluation recorded
-(`from_evaluation`), which needs no server. Where a server logs the chats itself, `give_feedback` alone is enough.
+(`from_evaluation`), which needs no server. With a server that logs chats itself, `live.py` does both over HTTP.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Feedback:
 
 
 @dataclass(frozen=True)
-class _Turn:
+class Turn:
     """One question of a chat: who asks, in which conversation, and the messages up to the answer."""
 
     account: str
@@ -80,11 +80,10 @@ def chat(
 
     Where an agent's call finds what was asked for, the tool answers and the chat goes on for another turn.
     """
-    asked = [question for question in questions_of(crowd.part, sheets, seed, skip) if question.result is None]
-    first = [_opening(crowd, question, number, skip, seed) for number, question in enumerate(asked)]
+    first = openings(crowd, sheets, seed, skip)
     said = list(answering([turn.messages for turn in first]))
     following = [
-        after for turn, answer in zip(first, said, strict=True) if (after := _after_call(turn, answer.text)) is not None
+        after for turn, answer in zip(first, said, strict=True) if (after := after_call(turn, answer.text)) is not None
     ]
     more = list(answering([turn.messages for turn in following])) if following else []
     store = Interactions(workspace)
@@ -93,15 +92,21 @@ def chat(
     return len(said) + len(more)
 
 
-def _opening(crowd: Crowd, question: Question, number: int, skip: int, seed: int) -> _Turn:
+def openings(crowd: Crowd, sheets: int, seed: int = 0, skip: int = 0) -> list[Turn]:
+    """What a crowd asks first about `sheets` of its sheets, from number `skip` on."""
+    asked = [question for question in questions_of(crowd.part, sheets, seed, skip) if question.result is None]
+    return [_opening(crowd, question, number, skip, seed) for number, question in enumerate(asked)]
+
+
+def _opening(crowd: Crowd, question: Question, number: int, skip: int, seed: int) -> Turn:
     draw = random.Random(f"{seed} {crowd.name} {skip} {number}")
     note = signature(draw) if crowd.signs and draw.random() < SIGNED else ""
     # One person asks all about a sheet in one conversation: its rows then stay together when they are split.
     account = crowd.account(number // len(MODES))
-    return _Turn(account, f"{account}: {question.sheet.title}", question, question.messages(note))
+    return Turn(account, f"{account}: {question.sheet.title}", question, question.messages(note))
 
 
-def _after_call(turn: _Turn, answer: str) -> _Turn | None:
+def after_call(turn: Turn, answer: str) -> Turn | None:
     """The chat's next turn, in which the tool has spoken; None where the right thing wasn't looked up."""
     found = run_call(answer, turn.question.sheet) if turn.question.mode == "agent" else None
     wanted = run_call(turn.question.right(), turn.question.sheet) if found else None
@@ -112,7 +117,7 @@ def _after_call(turn: _Turn, answer: str) -> _Turn | None:
     return replace(turn, question=question, messages=[*turn.messages, call, {"role": "user", "content": found}])
 
 
-def _interaction(turn: _Turn, said: Said, model: str, version: str | None) -> Interaction:
+def _interaction(turn: Turn, said: Said, model: str, version: str | None) -> Interaction:
     return Interaction(
         prompt=turn.messages,
         answer=said.text,

@@ -34,7 +34,7 @@ CREATE TABLE requests (
     id INTEGER PRIMARY KEY, time REAL NOT NULL, request TEXT NOT NULL, model TEXT NOT NULL, version TEXT, key TEXT,
     status INTEGER NOT NULL, seconds REAL NOT NULL, first_token_seconds REAL, prompt_tokens INTEGER,
     answer_tokens INTEGER, queue_seconds REAL, streamed INTEGER NOT NULL, finish_reason TEXT, tag TEXT,
-    reasoning_mode TEXT, language TEXT, arm TEXT, error TEXT, interaction INTEGER
+    reasoning_mode TEXT, language TEXT, arm TEXT, error TEXT
 );
 CREATE INDEX exposures_unit ON exposures (experiment, unit);
 CREATE INDEX exposures_user ON exposures (user);

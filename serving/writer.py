@@ -13,13 +13,16 @@ from typing import Any, Self
 from jobs.errors import UserError
 from serving.registry.database import Database
 
+# What SQLite raises for a row's values rather than for the state of the disk.
+UNSTORABLE = (sqlite3.IntegrityError, sqlite3.ProgrammingError, OverflowError)
 FLUSH_SECONDS = 0.4
 MOST_WAITING = 100_000
 
 
 @dataclass(frozen=True)
 class WriterReport:
-    """How the writing stands: rows on disk, rows that wait, rows given up because too many waited, the last problem."""
+    """How the writing stands: rows on disk, rows that wait, rows given up (too many waited, or they can't be stored),
+    and what the trouble is."""
 
     written: int
     waiting: int
@@ -49,6 +52,7 @@ class Writer:
         self._closing = threading.Event()
         self._written = self._lost = 0
         self._problem: str | None = None
+        self._given_up: str | None = None
         self._thread = threading.Thread(target=self._run, name="serving-writer", daemon=True)
         self._thread.start()
 
@@ -73,16 +77,15 @@ class Writer:
             except (UserError, OSError, sqlite3.Error) as error:
                 self._put_back(batch, f"{error.what} {error.why}" if isinstance(error, UserError) else str(error))
                 return False
-            with self._state:
-                self._written += len(batch)
-                if batch:
+            if batch:
+                with self._state:
                     self._problem = None
             return True
 
     def report(self) -> WriterReport:
         """How the writing stands."""
         with self._state:
-            return WriterReport(self._written, len(self._rows), self._lost, self._problem)
+            return WriterReport(self._written, len(self._rows), self._lost, self._problem or self._given_up)
 
     def close(self) -> None:
         """Write the rest and end the thread. What can't be written then is counted as lost."""
@@ -112,11 +115,26 @@ class Writer:
                 self._wake.set()
 
     def _write(self, batch: list[_Row]) -> None:
+        """One transaction for all, unless one of them can't be stored whatever the disk says."""
         if not batch:
             return
-        with self._database.writing() as connection:
-            for sql, rows in groupby(batch, key=lambda row: row.sql):
-                connection.executemany(sql, [row.values for row in rows])
+        try:
+            with self._database.writing() as connection:
+                for sql, rows in groupby(batch, key=lambda row: row.sql):
+                    connection.executemany(sql, [row.values for row in rows])
+        except UNSTORABLE as error:
+            if len(batch) > 1:
+                # Halving finds those that are to blame; the others are kept.
+                middle = len(batch) // 2
+                self._write(batch[:middle])
+                self._write(batch[middle:])
+                return
+            with self._state:
+                self._lost += 1
+                self._given_up = f"a row could not be stored: {error}"
+            return
+        with self._state:
+            self._written += len(batch)
 
     def _put_back(self, batch: list[_Row], problem: str) -> None:
         with self._state:

@@ -6,6 +6,7 @@ import json
 import sqlite3
 import time
 from dataclasses import asdict, dataclass
+from functools import lru_cache, partial
 
 from jobs.errors import BadInput, Missing
 from jobs.workspace import Workspace
@@ -18,6 +19,7 @@ from serving.writer import Writer
 
 # What another process changed is known after so long, without looking it up for every request.
 REMEMBERED_SECONDS = 1.0
+REMEMBERED_PEOPLE = 4096
 EXPOSE = "INSERT INTO exposures (experiment, revision, arm, unit, user, request, time) VALUES (?, ?, ?, ?, ?, ?, ?)"
 RECORD = (
     "INSERT INTO outcomes (request, time, error, seconds, first_token_seconds, tokens, rating, edited, success)"
@@ -45,6 +47,8 @@ class Experiments:
         self.database = serving_database(workspace)
         self._writer = writer
         self._remembered: dict[str, _Remembered] = {}
+        # Reading the salt takes a lock on a file, too long for every request.
+        self._hashed = lru_cache(REMEMBERED_PEOPLE)(partial(hashed_person, workspace))
 
     def start(self, spec: ExperimentSpec) -> Experiment:
         """Begin an experiment, or give one that runs other percentages. Raises BadInput for any other change."""
@@ -107,8 +111,9 @@ class Experiments:
         """Keep that a request was given to an arm, before it is answered. Does nothing when it isn't counted."""
         if not assignment.counted or assignment.unit is None:
             return
-        unit = hashed_person(self.workspace, assignment.unit)
-        user = hashed_person(self.workspace, assignment.user) if assignment.user else None
+        kind, _, given = assignment.unit.partition(" ")
+        unit = f"{kind} {self._hashed(given)}"
+        user = self._hashed(assignment.user) if assignment.user else None
         moment = time.time() if now is None else now
         values = (assignment.experiment, assignment.revision, assignment.arm, unit, user, request, moment)
         self._write(EXPOSE, values)
@@ -135,6 +140,7 @@ class Experiments:
 
     def delete_user(self, user: str) -> int:
         """Delete what a user met and what came of it; how many requests that were."""
+        self._hashed.cache_clear()
         return self._delete("user = ?", hashed_person(self.workspace, user)) if self.database.path.exists() else 0
 
     def forget_before(self, moment: float) -> int:

@@ -21,7 +21,7 @@ from cli.rent import rent
 from cli.route import route_app
 from cli.runs import compare
 from cli.script import script
-from cli.serve import keys_app, serve
+from cli.serve import forget, keys_app, serve
 from cli.shared import ANY_OPTION, DetachOption, JsonOption, WorkspaceOption, console, open_workspace, run_job, show
 from cli.sweep import sweep_app
 from jobs.arguments import spec_values
@@ -47,6 +47,7 @@ app.command(context_settings=ANY_OPTION)(judge)
 app.command(context_settings=ANY_OPTION)(pairs)
 app.command()(arena)
 app.command()(compare)
+app.command()(forget)
 app.command()(script)
 
 

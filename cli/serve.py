@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -70,3 +71,18 @@ def revoke(
 
     Keys(open_workspace(workspace)).revoke(name)
     show({"revoked": name}, as_json, f"The key '{name}' is refused from now on.")
+
+
+def forget(
+    user: Annotated[str, typer.Argument(help="The id that requests named as `user`.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Don't ask first.")] = False,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Delete what a user said and did: chats, votes, outcomes of experiments. It can't be undone."""
+    from serving.forget import forget_user
+
+    if not yes and not typer.confirm("Delete everything of this user, for good?", err=True):
+        raise typer.Exit(130)
+    forgotten = forget_user(open_workspace(workspace), user)
+    show(asdict(forgotten), as_json, forgotten.sentence)

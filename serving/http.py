@@ -34,7 +34,6 @@ from serving.protocol import (
 from serving.recording import Asked
 from serving.router.decision import headers
 from serving.service import Service, new_id
-from serving.spec import AUTO
 
 KNOWN_ERRORS: dict[int | str, dict[str, Any]] = {
     status: {"model": ErrorAnswer} for status in (400, 401, 404, 413, 429, 502, 503, 504)
@@ -140,7 +139,7 @@ async def _answer(service: Service, body: Sampled, asks: list[Ask], request: Req
         reasoning_mode=about.get("reasoning_mode"),
         key=key.name if key else None,
     )
-    asked = Asked(body.model or AUTO, asks, who, body.stream)
+    asked = Asked(body.model, asks, who, body.stream)
     answering = await _unless_left(request, service.answer(asked, key))
     decision = answering.outcome.decision
     beside = {"X-Request-Id": who.request_id, **(headers(decision) if decision else {})}

@@ -22,6 +22,7 @@ from models.hardware import probe
 from serving.chats import ChatLog
 from serving.deck import Deck
 from serving.errors import Refusal
+from serving.forget import UNKEPT
 from serving.http import make_app
 from serving.recording import Recorder
 from serving.router.classifier.model import Classifier, load
@@ -34,7 +35,6 @@ LOOK_SECONDS = 0.2
 TEND_SECONDS = 2.0
 FORGET_SECONDS = 3600.0
 WAKE_SECONDS = 30.0
-UNKEPT = "unkept.jsonl"
 ADDRESS = "address.json"
 
 

@@ -103,7 +103,7 @@ class StreamOptions(Incoming):
 class Sampled(Incoming):
     """What both kinds of request have."""
 
-    model: ShortText
+    model: Annotated[str, Field(min_length=1, max_length=200)]
     stream: bool = False
     stream_options: StreamOptions | None = None
     temperature: float | None = Field(default=None, ge=0, le=2)

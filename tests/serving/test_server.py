@@ -196,6 +196,8 @@ def test_schemathesis_finds_no_500(served: Running) -> None:
         "not_a_server_error",
         "--max-examples",
         "40",
+        "--request-timeout",
+        "120",
         "--seed",
         "1",
         "--suppress-health-check",

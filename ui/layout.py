@@ -1,4 +1,4 @@
-"""The whole page: title, machine strip, four tabs; what is filled in when it opens and kept up to date."""
+"""The whole page: title, machine strip, five tabs; what is filled in when it opens and kept up to date."""
 
 from __future__ import annotations
 
@@ -7,11 +7,17 @@ from typing import Any
 import gradio as gr
 
 from jobs.workspace import Workspace
-from ui import datasets_tab, evaluation_tab, export_tab, machine, queue_panel, training_tab
+from ui import datasets_tab, evaluation_tab, export_tab, machine, queue_panel, serving_tab, training_tab
 from ui.drafts import read_draft, save_draft
 from ui.page import SKIP, Page, Settings
 
-TABS = {"datasets": "1 · Datasets", "training": "2 · Training", "evaluation": "3 · Evaluation", "export": "4 · Export"}
+TABS = {
+    "datasets": "1 · Datasets",
+    "training": "2 · Training",
+    "evaluation": "3 · Evaluation",
+    "export": "4 · Export",
+    "serving": "5 · Serving",
+}
 NEXT = {"datasets": "train on it", "training": "see whether it got better", "evaluation": "make files of it"}
 SUBTITLE = "Fine-tune a language model here, see honestly whether it got better, take it with you."
 TITLE = f"<h1>Hearth</h1> <span class='quiet'>{SUBTITLE}</span>"
@@ -54,9 +60,11 @@ def _lay_out_tabs(page: Page, fault: gr.HTML) -> dict[str, gr.Tab]:
                     learn = training_tab.lay_out(page, go_on[name])
                 case "evaluation":
                     evaluation_tab.lay_out(page, go_on[name], learn)
-                case _:
+                case "export":
                     export_tab.lay_out(page)
-    for name, following in zip(go_on, list(TABS)[1:], strict=True):
+                case _:
+                    serving_tab.lay_out(page)
+    for name, following in zip(go_on, list(TABS)[1:], strict=False):
         _lead_on(page, go_on[name], following, fault)
     return parts
 

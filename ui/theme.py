@@ -24,7 +24,7 @@ EMBER = gr.themes.Color(
 )
 CSS = [
     Path(__file__).with_name(name)
-    for name in ("page.css", "datasets.css", "rows.css", "runs.css", "training.css", "export.css")
+    for name in ("page.css", "datasets.css", "rows.css", "runs.css", "training.css", "export.css", "serving.css")
 ]
 ICON = Path(__file__).with_name("hearth.svg")
 

@@ -31,8 +31,14 @@ class Breach:
 
 
 def watch(experiments: Experiments, name: str, now: float | None = None) -> list[Breach]:
-    """Stop the arms that broke a guardrail; which these are. To be called every few seconds. Raises Missing."""
-    found = breaches(experiments, name, now)
+    """Stop the arms that broke a guardrail; which these are. To be called every few seconds. Raises Missing.
+
+    It really looks when there is 2 % more to see than the last time, or ten minutes later: when one looks is free.
+    """
+    moment = time.time() if now is None else now
+    if not experiments.worth_a_look(name, moment):
+        return []
+    found = breaches(experiments, name, moment)
     for breach in found:
         experiments.stop(name, breach.reason, breach.arm)
     return found

@@ -14,25 +14,36 @@ from dataclasses import dataclass
 from typing import Any
 
 from serving.experiments.experiment import Experiment
-from serving.experiments.outcomes import MEASURES, Measure
+from serving.experiments.outcomes import Measure
 from serving.experiments.store import Experiments
 
 GRACE_SECONDS = 600.0
+# Beside the only min() or max() of a group stand the values of its row: the first request, the latest figure.
 _HOLDERS = """
 SELECT unit, arm, revision, request, min(time) AS start FROM exposures WHERE experiment = :experiment
-GROUP BY unit ORDER BY start, unit
+GROUP BY unit HAVING start <= :until
 """
-# Beside the only max() of a group stand the values of its row: the latest figure of each request.
-_LATEST = """
-SELECT exposures.unit, exposures.arm, exposures.time AS asked, exposures.request, max(outcomes.id) AS last,
-    {column} AS value
-FROM exposures JOIN (SELECT unit, arm, min(time) AS start FROM exposures WHERE experiment = :experiment GROUP BY unit)
-    AS first ON first.unit = exposures.unit AND first.arm = exposures.arm
-LEFT JOIN outcomes ON outcomes.request = exposures.request AND {column} IS NOT NULL
-    AND outcomes.time <= first.start + :window + :grace {also}
-WHERE exposures.experiment = :experiment AND exposures.time <= first.start + :window
+_IN_ORDER = f"{_HOLDERS} ORDER BY start, unit"
+_FIRST = f"""
+SELECT holders.*, max(ending.id) AS ended, {{value}} AS value
+FROM ({_HOLDERS}) AS holders LEFT JOIN outcomes AS ending ON ending.request = holders.request
+    AND ending.error IS NOT NULL
+GROUP BY holders.unit ORDER BY start, holders.unit
+"""
+_WINDOWS = f"""
+SELECT exposures.unit, max(outcomes.id), {{column}} AS value
+FROM ({_HOLDERS}) AS holders JOIN exposures ON exposures.experiment = :experiment
+    AND exposures.unit = holders.unit AND exposures.arm = holders.arm AND exposures.time <= holders.start + :window
+LEFT JOIN outcomes ON outcomes.request = exposures.request AND {{column}} IS NOT NULL
+    AND outcomes.time <= holders.start + :window + :grace {{also}}
 GROUP BY exposures.request
 """
+_ANSWERS = """
+SELECT arm, count(DISTINCT exposures.request) AS answers FROM exposures
+JOIN outcomes ON outcomes.request = exposures.request AND outcomes.error IS NOT NULL
+WHERE experiment = :experiment GROUP BY arm
+"""
+NO_END = 1e18
 
 
 @dataclass(frozen=True)
@@ -51,27 +62,18 @@ class Observed:
         return Observed(self.values[kept], self.arms[kept], self.revisions[kept])
 
 
-@dataclass(frozen=True)
-class _Holder:
-    """A user and what they met first. `value`: none yet, or never."""
-
-    unit: str
-    arm: str
-    revision: int
-    request: str
-    start: float
-
-
 def settled(experiments: Experiments, experiment: Experiment, measure: Measure, now: float) -> Observed:
     """The mean over the window of each user for whom it is over; without those of whom nothing became known."""
     import numpy as np
 
-    holders, figures = _read(experiments, experiment, measure)
-    over = now - _window_seconds(experiment) - GRACE_SECONDS
-    holders = [holder for holder in holders if holder.start <= over]
-    places = {holder.unit: place for place, holder in enumerate(holders)}
-    known = [(places[row["unit"]], value) for row in figures if row["unit"] in places
-             for value in (_value(row, measure),) if value is not None]  # fmt: skip
+    # How long a failed answer took says nothing of how long answers take.
+    also = "AND coalesce(outcomes.error, 0) = 0" if measure.is_ratio else ""
+    sql = _WINDOWS.format(column=f"outcomes.{measure.column}", also=also)
+    over = _over(experiment, now)
+    holders = _rows(experiments, experiment, _IN_ORDER, over)
+    places = {holder["unit"]: place for place, holder in enumerate(holders)}
+    figures = ((places[row["unit"]], _scaled(row, measure)) for row in _rows(experiments, experiment, sql, over))
+    known = [(place, value) for place, value in figures if value is not None]
     where = np.array([place for place, _ in known], dtype=int)
     counts = np.bincount(where, minlength=len(holders))
     sums = np.bincount(where, weights=[value for _, value in known], minlength=len(holders))
@@ -86,19 +88,17 @@ def first(experiments: Experiments, experiment: Experiment, measure: Measure, no
     """
     import numpy as np
 
-    holders, figures = _read(experiments, experiment, measure)
-    values = {row["request"]: row["value"] for row in figures}
-    ended = _ended(experiments, experiment)
-    over = now - _window_seconds(experiment) - GRACE_SECONDS
+    column = f"ending.{measure.column}"
+    value = f"CASE WHEN ending.error = 0 THEN {column} END" if measure.is_ratio else column
+    over = _over(experiment, now)
     kept, found = [], []
-    for holder in holders:
-        if holder.request not in ended and holder.start > over:
+    for row in _rows(experiments, experiment, _FIRST.format(value=value)):
+        if row["ended"] is None and row["start"] > over:
             break
-        value = values.get(holder.request)
-        value = measure.absent if value is None else measure.scaled(value)
-        if value is not None:
-            kept.append(holder)
-            found.append(value)
+        scaled = _scaled(row, measure)
+        if scaled is not None:
+            kept.append(row)
+            found.append(scaled)
     return _observed(kept, np.array(found, dtype=float))
 
 
@@ -106,26 +106,36 @@ def holders_of(experiments: Experiments, experiment: Experiment) -> Observed:
     """Everybody who met an arm, at once; the values are all 1."""
     import numpy as np
 
-    holders = _holders(experiments, experiment)
+    holders = _rows(experiments, experiment, _IN_ORDER)
     return _observed(holders, np.ones(len(holders)))
 
 
 def answers_of(experiments: Experiments, experiment: Experiment) -> dict[str, int]:
     """How many requests of each arm ended, right or failed."""
-    counts = dict.fromkeys(experiment.spec.shares, 0)
-    for arm in _ended(experiments, experiment).values():
-        counts[arm] += 1
-    return counts
+    counts = {row["arm"]: int(row["answers"]) for row in _rows(experiments, experiment, _ANSWERS)}
+    return dict.fromkeys(experiment.spec.shares, 0) | counts
 
 
-def _observed(holders: list[_Holder], values: Any) -> Observed:
+def _rows(experiments: Experiments, experiment: Experiment, sql: str, until: float = NO_END) -> list[sqlite3.Row]:
+    """What a query says of the users who first came up to a time (seconds since 1970)."""
+    values = {
+        "experiment": experiment.spec.name,
+        "until": until,
+        "window": _window_seconds(experiment),
+        "grace": GRACE_SECONDS,
+    }
+    with experiments.database.reading() as connection:
+        return connection.execute(sql, values).fetchall()
+
+
+def _observed(rows: list[sqlite3.Row], values: Any) -> Observed:
     import numpy as np
 
-    arms = np.array([holder.arm for holder in holders], dtype=str)
-    return Observed(values, arms, np.array([holder.revision for holder in holders], dtype=int))
+    arms = np.array([row["arm"] for row in rows], dtype=str)
+    return Observed(values, arms, np.array([row["revision"] for row in rows], dtype=int))
 
 
-def _value(row: sqlite3.Row, measure: Measure) -> float | None:
+def _scaled(row: sqlite3.Row, measure: Measure) -> float | None:
     return measure.absent if row["value"] is None else measure.scaled(row["value"])
 
 
@@ -133,30 +143,6 @@ def _window_seconds(experiment: Experiment) -> float:
     return experiment.spec.window_hours * 3600
 
 
-def _holders(experiments: Experiments, experiment: Experiment) -> list[_Holder]:
-    with experiments.database.reading() as connection:
-        rows = connection.execute(_HOLDERS, {"experiment": experiment.spec.name})
-        return [_Holder(row["unit"], row["arm"], row["revision"], row["request"], row["start"]) for row in rows]
-
-
-def _read(
-    experiments: Experiments, experiment: Experiment, measure: Measure
-) -> tuple[list[_Holder], list[sqlite3.Row]]:
-    """Users in order of their first request, and the requests of their windows with the latest figure of each."""
-    column = f"outcomes.{measure.column}"
-    # How long a failed answer took says nothing of how long answers take.
-    also = "AND coalesce(outcomes.error, 0) = 0" if measure.is_ratio else ""
-    values = {"experiment": experiment.spec.name, "window": _window_seconds(experiment), "grace": GRACE_SECONDS}
-    with experiments.database.reading() as connection:
-        figures = connection.execute(_LATEST.format(column=column, also=also), values).fetchall()
-    return _holders(experiments, experiment), figures
-
-
-def _ended(experiments: Experiments, experiment: Experiment) -> dict[str, str]:
-    """The arm of each request of which it is known whether it failed."""
-    sql = (
-        "SELECT exposures.request, exposures.arm FROM exposures JOIN outcomes ON outcomes.request = exposures.request"
-        f" AND outcomes.{MEASURES['error'].column} IS NOT NULL WHERE exposures.experiment = ? GROUP BY 1"
-    )
-    with experiments.database.reading() as connection:
-        return {row["request"]: row["arm"] for row in connection.execute(sql, (experiment.spec.name,))}
+def _over(experiment: Experiment, now: float) -> float:
+    """Whoever came until then has their window, and the minutes after it, behind them."""
+    return now - _window_seconds(experiment) - GRACE_SECONDS

@@ -8,7 +8,7 @@ import time
 from dataclasses import asdict, dataclass
 from functools import lru_cache, partial
 
-from jobs.errors import BadInput, Missing
+from jobs.errors import BadInput, Missing, OutOfRoom
 from jobs.workspace import Workspace
 from serving.experiments.assignment import Segment, resized, segments_of
 from serving.experiments.experiment import Assignment, Experiment, Stop
@@ -20,6 +20,8 @@ from serving.writer import Writer
 # What another process changed is known after so long, without looking it up for every request.
 REMEMBERED_SECONDS = 1.0
 REMEMBERED_PEOPLE = 4096
+MORE_TO_SEE = 0.02
+LOOK_AGAIN_SECONDS = 600.0
 EXPOSE = "INSERT INTO exposures (experiment, revision, arm, unit, user, request, time) VALUES (?, ?, ?, ?, ?, ?, ?)"
 RECORD = (
     "INSERT INTO outcomes (request, time, error, seconds, first_token_seconds, tokens, rating, edited, success)"
@@ -47,6 +49,8 @@ class Experiments:
         self.database = serving_database(workspace)
         self._writer = writer
         self._remembered: dict[str, _Remembered] = {}
+        # The last outcome's number and the time of the last look, by experiment.
+        self._looked: dict[str, tuple[int, float]] = {}
         # Reading the salt takes a lock on a file, too long for every request.
         self._hashed = lru_cache(REMEMBERED_PEOPLE)(partial(hashed_person, workspace))
 
@@ -90,11 +94,20 @@ class Experiments:
         return [experiment for experiment in found if experiment is not None]
 
     def assign(self, name: str, user: str | None, conversation: str | None) -> Assignment:
-        """Which arm answers a request; quick enough for each of them. Raises Missing."""
+        """Which arm answers a request; quick enough for each of them. Raises Missing.
+
+        While the database can't be read, as was read last; BadInput or OutOfRoom where it never was.
+        """
         remembered = self._remembered.get(name)
-        if remembered is None or time.monotonic() - remembered.read > REMEMBERED_SECONDS:
+        if remembered is not None and time.monotonic() - remembered.read <= REMEMBERED_SECONDS:
+            return remembered.experiment.assign(user, conversation)
+        try:
             return self._again(name).assign(user, conversation)
-        return remembered.experiment.assign(user, conversation)
+        except (BadInput, OutOfRoom):
+            # A database in trouble, which the writer reports, is no reason to answer nobody.
+            if remembered is None:
+                raise
+            return remembered.experiment.assign(user, conversation)
 
     def stop(self, name: str, reason: str, arm: str | None = None) -> Experiment:
         """Stop an experiment, or one of its arms: from now on control's model answers. Raises Missing or BadInput."""
@@ -125,6 +138,18 @@ class Experiments:
         """
         outcome.check()
         self._write(RECORD, (request, time.time() if now is None else now, *asdict(outcome).values()))
+
+    def worth_a_look(self, name: str, moment: float) -> bool:
+        """Whether enough came in since this last said so: looking reads all of an experiment."""
+        if not self.database.path.exists():
+            return True
+        with self.database.reading() as connection:
+            outcomes = connection.execute("SELECT coalesce(max(id), 0) FROM outcomes").fetchone()[0]
+        known, looked = self._looked.get(name, (0, -LOOK_AGAIN_SECONDS))
+        if outcomes <= known * (1 + MORE_TO_SEE) and moment - looked < LOOK_AGAIN_SECONDS:
+            return False
+        self._looked[name] = (outcomes, moment)
+        return True
 
     def require_exposed(self, request: str) -> None:
         """Raise Missing unless that request was part of an experiment."""

@@ -79,6 +79,18 @@ def test_one_user_whose_requests_all_fail_stops_nothing(experiments: Experiments
     assert watch(experiments, "greeting", BEGAN + 9 * HOUR) == []
 
 
+def test_one_looks_again_when_there_is_more_to_see(experiments: Experiments) -> None:
+    experiments.start(two_arms())
+    come(experiments, range(200), failing(0.0))
+    assert experiments.worth_a_look("greeting", SOON)
+    assert not experiments.worth_a_look("greeting", SOON + 5)
+    come(experiments, range(200, 203), failing(0.0))
+    assert not experiments.worth_a_look("greeting", SOON + 10)
+    come(experiments, range(203, 206), failing(0.0))
+    assert experiments.worth_a_look("greeting", SOON + 15)
+    assert experiments.worth_a_look("greeting", SOON + 15 + 600)
+
+
 def test_guardrails_can_be_switched_off(experiments: Experiments) -> None:
     off = {"most_error_rate": None, "most_latency_times": None}
     experiments.start(two_arms(guardrails=off))

@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -111,6 +112,14 @@ def test_another_process_s_stop_is_noticed_within_a_second(experiments: Experime
     # As if a second had passed.
     experiments._remembered.clear()
     assert not any(experiments.assign("greeting", str(user), None).counted for user in range(20))
+
+
+def test_a_database_that_breaks_keeps_nobody_from_being_answered(experiments: Experiments) -> None:
+    experiments.start(two_arms())
+    before = [experiments.assign("greeting", str(user), None) for user in range(20)]
+    experiments.database.path.write_bytes(b"no database at all" * 100)
+    experiments._remembered["greeting"] = replace(experiments._remembered["greeting"], read=-1e9)
+    assert [experiments.assign("greeting", str(user), None) for user in range(20)] == before
 
 
 @pytest.mark.parametrize(

@@ -156,6 +156,7 @@ def false_alarms(tables: int, draw: Callable[[np.random.Generator], bool]) -> fl
     return float(np.mean([draw(generator) for _ in range(tables)]))
 
 
+@pytest.mark.slow
 def test_groups_that_are_alike_are_seldom_called_different() -> None:
     """Five groups of people and requests that are all alike, Holm's adjustment over all of them."""
     from serving.monitoring.groups import _worse

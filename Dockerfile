@@ -40,6 +40,7 @@ ENV PATH=/opt/hearth/bin:$PATH \
 VOLUME ["/workspace", "/cache"]
 EXPOSE 7860 8000
 USER 1000
+STOPSIGNAL SIGINT
 CMD ["python", "app.py"]
 
 FROM cpu AS gpu

@@ -185,6 +185,17 @@ def test_on_a_card_page_server_and_ollama_get_it_and_the_image_is_the_one_built_
         assert services[name]["build"]["context"] == "."
 
 
+def test_stopping_is_as_gentle_as_ctrl_c_and_waits_for_running_answers() -> None:
+    from serving.spec import ServeSpec
+
+    drain = ServeSpec.load(PACKAGING / "serve.yaml").limits.drain_seconds
+    assert ("STOPSIGNAL", "SIGINT") in instructions()
+    for name in ("app", "server"):
+        service = read(COMPOSE)["services"][name]
+        assert service["init"] is True and service["stop_signal"] == "SIGINT"
+        assert float(service["stop_grace_period"].removesuffix("s")) > drain
+
+
 def test_the_servers_spec_is_one_that_hearth_serves_to_others() -> None:
     from serving.spec import ServeSpec
 

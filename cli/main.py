@@ -12,6 +12,7 @@ import typer
 
 from cli.data import data_app
 from cli.evaluation import arena, judge, pairs, task_app
+from cli.experiments import experiments_app
 from cli.export import export, exports_app
 from cli.fit import fit
 from cli.jobs import jobs_app
@@ -36,6 +37,7 @@ app.add_typer(sweep_app, name="sweep")
 app.add_typer(task_app, name="task")
 app.add_typer(exports_app, name="exports")
 app.add_typer(ollama_app, name="ollama")
+app.add_typer(experiments_app, name="experiments")
 app.add_typer(keys_app, name="keys")
 app.add_typer(registry_app, name="registry")
 app.add_typer(route_app, name="route")

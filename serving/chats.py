@@ -22,7 +22,6 @@ from jobs.workspace import Workspace
 
 MOST_WAITING = 10_000
 MOST_REMEMBERED = 100_000
-DAY = 86_400.0
 
 
 @dataclass(frozen=True)
@@ -42,13 +41,11 @@ class ChatLog:
         spill: Path,
         *,
         scrub: bool,
-        retention_days: float | None,
         on_trouble: Callable[[str], None],
     ) -> None:
         self._store = Interactions(workspace)
         self._spill = spill
         self._scrub = scrub
-        self._retention = retention_days
         self._on_trouble = on_trouble
         self._waiting: deque[Chat] = deque()
         self._ids: dict[str, int] = {}
@@ -102,10 +99,6 @@ class ChatLog:
             self._store.correct(number, self._clean(edit))
             kept.append("edit")
         return kept
-
-    def forget_old(self) -> int:
-        """Delete what is older than it may be; how many rows."""
-        return self._store.forget_before(time.time() - self._retention * DAY) if self._retention else 0
 
     def close(self) -> None:
         """Write what waits, to the side where the database can't be written."""

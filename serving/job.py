@@ -15,6 +15,7 @@ from typing import Any
 
 import uvicorn
 
+from datasets_src.interactions.store import Interactions
 from jobs.context import JobContext
 from jobs.errors import Missing, Stopped
 from jobs.files import write_json
@@ -22,8 +23,10 @@ from models.hardware import probe
 from serving.chats import ChatLog
 from serving.deck import Deck
 from serving.errors import Refusal
+from serving.experiments import Experiments
 from serving.forget import UNKEPT
 from serving.http import make_app
+from serving.monitoring import forget_before
 from serving.recording import Recorder
 from serving.router.classifier.model import Classifier, load
 from serving.router.router import Router
@@ -34,6 +37,7 @@ from serving.tenancy import Tenancy
 LOOK_SECONDS = 0.2
 TEND_SECONDS = 2.0
 FORGET_SECONDS = 3600.0
+DAY = 86_400.0
 WAKE_SECONDS = 30.0
 ADDRESS = "address.json"
 
@@ -63,7 +67,6 @@ class Server:
             self._context.workspace,
             Path(self._context.path) / UNKEPT,
             scrub=logging.scrub,
-            retention_days=logging.retention_days,
             on_trouble=lambda what: self._context.log(f"Chats have to wait: {what}"),
         )
 
@@ -121,10 +124,15 @@ class Server:
                 await asyncio.to_thread(self._forget)
 
     def _forget(self) -> None:
-        if self._chats is not None:
-            forgotten = self._chats.forget_old()
-            if forgotten:
-                self._context.log(f"{forgotten} chats were older than they may be, and are deleted")
+        """Delete what is older than it may be."""
+        days = self._spec.logging.retention_days
+        if days is None:
+            return
+        moment, place = time.time() - days * DAY, self._context.workspace
+        chats = Interactions(place).forget_before(moment)
+        figures = forget_before(place, moment) + Experiments(place).forget_before(moment)
+        if chats or figures:
+            self._context.log(f"{chats} chats and {figures} requests' figures were over {days:g} days old: deleted")
 
     async def _follow_registry(self) -> None:
         if self._deck.opened:

@@ -34,7 +34,9 @@ class Metrics:
             "hearth_queue_wait_seconds", "Seconds that requests waited for a place", buckets=SECONDS, registry=kept
         )
         self.rejected = Counter("hearth_rejected", "Requests refused, by reason", ("reason",), registry=kept)
-        self.unkept = Counter("hearth_unkept", "Chats and figures that could not be stored at once", registry=kept)
+        self.unkept = Counter(
+            "hearth_unkept", "Figures of requests that could not be stored and were given up", registry=kept
+        )
         self.circuit_open = Gauge(
             "hearth_circuit_open", "1 while a failing model is left alone", ("model",), registry=kept
         )

@@ -10,6 +10,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from datasets_src.checks.language import language_of
 from datasets_src.interactions.records import Interaction
 from jobs.errors import Missing
 from jobs.workspace import Workspace
@@ -21,10 +22,14 @@ from serving.errors import told
 from serving.experiments import Experiments
 from serving.gate import TooMany
 from serving.metrics import Metrics
+from serving.monitoring.request_log import LEFT, RequestLog, RequestRecord
 from serving.protocol import Feedback
+from serving.router.question import question_text
 from serving.spec import AUTO, ServeSpec
 from serving.tables import serving_database
 from serving.writer import Writer
+
+SERVERS_FAULT = 500
 
 
 @dataclass(frozen=True)
@@ -47,7 +52,9 @@ class Recorder:
         self._chat_lock = asyncio.Lock()
         self._keeping: set[asyncio.Task[None]] = set()
         self._writer = Writer(serving_database(workspace))
+        self._requests = RequestLog(workspace, self._writer)
         self._experiments = Experiments(workspace, self._writer)
+        self._lost = 0
 
     async def expose(self, asked: Asked) -> tuple[str, str | None]:
         """The model that a request goes to, and the experiment's arm, None outside of it."""
@@ -67,6 +74,7 @@ class Recorder:
         status = status_of(outcome)
         self._count(model, status, outcome)
         self._log(asked, model, status, outcome)
+        self._requests.record(_record_of(asked, model, version, arm, outcome))
         if arm is not None:
             self._experiments.record(asked.who.request_id, _outcome_of(outcome))
         if self._chats is not None and outcome.ends and outcome.failure is None and not outcome.left:
@@ -156,6 +164,9 @@ class Recorder:
         if self._chats is not None and self._chats.waiting:
             async with self._chat_lock:
                 await asyncio.to_thread(self._chats.write_waiting)
+        report = self._writer.report()
+        self.metrics.unkept.inc(report.lost - self._lost)
+        self._lost = report.lost
         if self._spec.experiment is not None:
             for breach in await asyncio.to_thread(experiments.watch, self._experiments, self._spec.experiment):
                 print(f"the arm {breach.arm} was stopped: {breach.reason}", flush=True)
@@ -184,9 +195,34 @@ def status_of(outcome: Outcome) -> str:
     return "200" if outcome.failure is None else str(told(outcome.failure).status)
 
 
+def _record_of(asked: Asked, model: str, version: str | None, arm: str | None, outcome: Outcome) -> RequestRecord:
+    who, end = asked.who, outcome.ends.get(0)
+    failure = outcome.failure
+    return RequestRecord(
+        request=who.request_id,
+        model=model,
+        status=LEFT if outcome.left else told(failure).status if failure else 200,
+        seconds=outcome.seconds,
+        version=version,
+        key=who.key,
+        first_token_seconds=outcome.first_token,
+        prompt_tokens=outcome.prompt_tokens,
+        answer_tokens=outcome.answer_tokens,
+        queue_seconds=outcome.queue_wait,
+        streamed=asked.streamed,
+        finish_reason=end.reason if end else None,
+        tag=who.tag,
+        reasoning_mode=who.reasoning_mode,
+        language=language_of(question_text(asked.asks[0].messages)) if asked.asks[0].messages else None,
+        arm=arm,
+        error=getattr(failure, "kind", None) or (type(failure).__name__ if failure else None),
+    )
+
+
 def _outcome_of(outcome: Outcome) -> experiments.Outcome:
+    """What the experiment learns: a request that was wrong, or came when the server was full, is no arm's fault."""
     return experiments.Outcome(
-        error=outcome.failure is not None,
+        error=outcome.failure is not None and told(outcome.failure).status >= SERVERS_FAULT,
         seconds=outcome.seconds,
         first_token_seconds=outcome.first_token,
         tokens=outcome.answer_tokens,

@@ -40,7 +40,11 @@ def start(workspace: Workspace, **options: Any) -> Running:
     """Start it and wait until it listens."""
     spec = ServeSpec.parse({"port": 0, **options})
     job = launcher.start(workspace, "serve", spec.model_dump(mode="json"), title=spec.title, resource="cpu")
-    return Running(workspace, job, wait_for_address(job))
+    try:
+        return Running(workspace, job, wait_for_address(job))
+    except AssertionError:
+        launcher.stop(job, wait_seconds=10)
+        raise
 
 
 def wait_for_address(job: JobDirectory) -> str:

@@ -25,7 +25,7 @@ def chat(number: int = 1, text: str = "Hi") -> Chat:
 
 
 def open_log(workspace: Workspace, spill: Path, told: list[str] | None = None, **options: object) -> ChatLog:
-    settings = {"scrub": True, "retention_days": None, **options}
+    settings = {"scrub": True, **options}
     troubles = told if told is not None else []
     return ChatLog(workspace, spill, on_trouble=troubles.append, **settings)  # type: ignore[arg-type]
 
@@ -90,16 +90,6 @@ def test_what_could_not_be_kept_at_the_end_is_kept_by_the_next_start(
 def test_an_answer_that_is_not_kept_can_t_be_rated(workspace: Workspace, tmp_path: Path) -> None:
     with pytest.raises(Missing):
         open_log(workspace, tmp_path / UNKEPT).rate("chatcmpl-9", rating=5, edit=None, comment=None)
-
-
-def test_chats_older_than_they_may_be_are_deleted(workspace: Workspace, tmp_path: Path) -> None:
-    log = open_log(workspace, tmp_path / UNKEPT, retention_days=1.0)
-    log.keep(chat(1, "old"), None)
-    with closing(sqlite3.connect(Interactions(workspace).path)) as connection, connection:
-        connection.execute("UPDATE interactions SET time = time - 90000")
-    log.keep(chat(2, "new"), None)
-    assert log.forget_old() == 1
-    assert [each.answer for each in Interactions(workspace).find()] == ["new"]
 
 
 def test_nothing_of_a_deleted_user_is_left_in_any_file_and_nothing_of_others_is_lost(

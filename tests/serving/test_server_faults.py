@@ -215,3 +215,19 @@ def test_only_requests_with_a_key_are_answered_and_guessing_is_slowed(workspace:
         assert guesses[0] == 401
         assert guesses[-1] == 429
         assert key not in server.job.log_tail(1_000_000)
+
+
+def test_chats_and_figures_older_than_they_may_be_are_deleted_when_the_server_starts(
+    workspace: Workspace, tiny_model: Path
+) -> None:
+    options = {"models": [f"long={tiny_model}"], "context_length": 512}
+    kept = {"chats": True, "retention_days": 1.0}
+    with running(workspace, **options, logging=kept) as server:
+        httpx.post(f"{server.base_url}/chat/completions", json=body(tokens=3), timeout=60)
+        wait_until(lambda: Interactions(workspace).count() == 1)
+    for name, table in (("interactions", "interactions"), ("serving", "requests")):
+        with closing(sqlite3.connect(workspace.root / f"{name}.sqlite")) as connection, connection:
+            assert connection.execute(f"UPDATE {table} SET time = time - 90000").rowcount == 1
+    with running(workspace, **options, logging=kept) as server:
+        wait_until(lambda: Interactions(workspace).count() == 0)
+        assert "1 chats and 1 requests' figures" in server.job.log_tail()

@@ -1,5 +1,5 @@
-"""The Serving tab in headless Chromium: a server on a toy, a chat with a thumb, a version that goes into production,
-and which model would answer a question."""
+"""The Serving tab in headless Chromium: a server on a toy, a chat with a thumb, both among the figures, a version put
+into production, and which model would answer a question."""
 
 from __future__ import annotations
 
@@ -68,9 +68,18 @@ def test_serve_chat_rate_register_promote_and_ask_who_would_answer(page: Any, se
     answer.get_by_role("button", name="A good answer").click()
     playwright.expect(page.get_by_role("button", name="A good answer")).to_have_attribute("aria-pressed", "true")
     assert [each.rating for each in Interactions(served.workspace).find()] == [5]
+    see_it_in_monitoring(page)
     register_and_promote(page, served, tiny_model)
     ask_who_would_answer(page)
     leave(page)
+
+
+def see_it_in_monitoring(page: Any) -> None:
+    open_part(page, "Monitoring")
+    figures = page.locator("#monitored")
+    playwright.expect(figures).to_contain_text("Together 1 request", timeout=30_000)
+    playwright.expect(figures).to_contain_text("5.00")
+    playwright.expect(page.locator("#servers-now")).to_contain_text("0 requests being answered, 0 waiting")
 
 
 def register_and_promote(page: Any, served: Served, tiny_model: Path) -> None:

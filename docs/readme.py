@@ -12,7 +12,7 @@ import ast
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
 
@@ -27,6 +27,9 @@ from evaluation.spec import EvaluateSpec
 from export.hub import HubSpec
 from export.ollama.spec import OllamaSpec
 from export.spec import ExportSpec
+from serving.experiments.spec import ExperimentSpec
+from serving.loop.spec import LoopSpec
+from serving.spec import ServeSpec
 from trainer.spec import TrainSpec
 from trainer.sweep import SweepSpec
 
@@ -44,6 +47,9 @@ SPECS: tuple[type[BaseModel], ...] = (
     ExportSpec,
     OllamaSpec,
     HubSpec,
+    ServeSpec,
+    ExperimentSpec,
+    LoopSpec,
 )
 PLAIN = {
     "LICENSE": "Apache-2.0",
@@ -53,6 +59,8 @@ PLAIN = {
     "docs/formats.md": "every format of rows with an example and what it becomes, generated",
     "docs/checks.md": "every health check with its remedies, generated",
     "docs/app.png": "the picture above, made by docs/screenshots.py",
+    ".dockerignore": "what isn't copied into an image",
+    "packaging/grafana/dashboards/hearth.json": "the dashboard of served models",
     ".gitignore": "what isn't kept in the repository",
     "ui/hearth.svg": "the page's icon",
     "tests/__init__.py": "Mirrors the folders above",
@@ -120,7 +128,7 @@ def _rows(spec: type[BaseModel], prefix: str) -> list[str]:
     for name, field in spec.model_fields.items():
         inner = _inner(field.annotation)
         if inner is not None:
-            many = field.annotation is not inner
+            many = any(get_origin(part) in (list, tuple) for part in (field.annotation, *get_args(field.annotation)))
             rows += _rows(inner, f"{prefix}{name}{'[]' if many else ''}.")
             continue
         default = "required" if field.is_required() else _shown(field.get_default(call_default_factory=True))

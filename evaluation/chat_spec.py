@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import model_validator
 
 from jobs.spec import Spec, option
 from models.backends import Quantisation
+from models.option_fields import key_variable_option, precision_option, quantisation_option, without_key
 from models.precision import Precision
 
 MOST_MODELS = 4
@@ -74,19 +75,14 @@ class ChatSpec(Spec):
         ge=512,
         le=1_048_576,
     )
-    key_variable: str | None = option(
-        None,
-        label="Variable with the key",
-        help="The NAME of the environment variable that holds the key of an endpoint, never the key itself.",
-        pattern=r"^[A-Z][A-Z0-9_]*$",
-        depth="everything",
-    )
-    precision: Precision = option(
-        "auto", label="Precision", help="auto: bf16 or fp16 where the hardware has it, else fp32.", depth="everything"
-    )
-    quantisation: Quantisation = option(
-        "none", label="Load models in", help="4bit and 8bit need less memory.", depth="everything"
-    )
+    key_variable: str | None = key_variable_option()
+    precision: Precision = precision_option()
+    quantisation: Quantisation = quantisation_option()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_key(cls, values: Any) -> Any:
+        return without_key(values)
 
     @model_validator(mode="after")
     def _no_model_twice(self) -> Self:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import model_validator
 
 from evaluation.metrics.registry import METRICS, help_text
 from jobs.spec import Spec, option
 from models.backends import Quantisation
+from models.option_fields import (
+    concurrency_option,
+    key_variable_option,
+    precision_option,
+    quantisation_option,
+    without_key,
+)
 from models.precision import Precision
 
 if TYPE_CHECKING:
@@ -102,15 +109,8 @@ class EvaluateSpec(Spec):
         help="An untrained model does not know the form of answer; it gets the task's lenient score, if there is one.",
         depth="everything",
     )
-    precision: Precision = option(
-        "auto", label="Precision", help="auto: bf16 or fp16 where the hardware has it, else fp32.", depth="everything"
-    )
-    quantisation: Quantisation = option(
-        "none",
-        label="Load models in",
-        help="4bit and 8bit need less memory and change the answers a little.",
-        depth="everything",
-    )
+    precision: Precision = precision_option()
+    quantisation: Quantisation = quantisation_option()
 
     context_length: int = option(
         4096,
@@ -129,22 +129,19 @@ class EvaluateSpec(Spec):
         depth="everything",
         ge=1,
     )
-    key_variable: str | None = option(
-        None,
-        label="Key's variable",
-        help="The environment variable that holds the key of an endpoint; the key itself is never stored.",
-        depth="everything",
-        pattern=r"^[A-Za-z_][A-Za-z0-9_]*$",
-    )
-    concurrency: int = option(
-        4, label="Requests at once", help="To a GGUF file, Ollama or an endpoint.", depth="everything", ge=1, le=256
-    )
+    key_variable: str | None = key_variable_option()
+    concurrency: int = concurrency_option()
     tries: int = option(
         4, label="Tries", help="Of a request to an endpoint before it is given up.", depth="everything", ge=1, le=20
     )
     answer_seconds: float = option(
         300.0, label="Longest wait", help="Seconds for one answer of an endpoint.", depth="everything", gt=0, le=86_400
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_key(cls, values: Any) -> Any:
+        return without_key(values)
 
     @model_validator(mode="after")
     def _questions_from_somewhere(self) -> Self:

@@ -9,10 +9,16 @@ from pydantic import field_validator, model_validator
 
 from jobs.spec import Spec, option
 from models.backends import Quantisation
+from models.option_fields import (
+    concurrency_option,
+    key_variable_option,
+    precision_option,
+    quantisation_option,
+    without_key,
+)
 from models.precision import Precision
 
 Mode = Literal["pairwise", "rubric"]
-VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
 
 CRITERIA = {
     "relevance": "answers what was asked, and nothing else",
@@ -100,12 +106,7 @@ class JudgeSpec(Spec):
         0.0, label="Temperature", help="Empty leaves it to the endpoint; some allow no other.", depth="everything", ge=0
     )
     max_tokens: int = option(512, label="Longest reply", help="In tokens, thoughts included.", ge=1, le=131_072)
-    key_variable: str | None = option(
-        None,
-        label="Variable with the key",
-        help="The NAME of the environment variable that holds an endpoint's key, such as OPENAI_API_KEY; never the key "
-        "itself.",
-    )
+    key_variable: str | None = key_variable_option()
     structured: bool = option(
         True,
         label="Hold to the schema",
@@ -113,7 +114,7 @@ class JudgeSpec(Spec):
         "either way.",
         depth="everything",
     )
-    concurrency: int = option(4, label="Requests at once", help="To an endpoint.", depth="everything", ge=1, le=256)
+    concurrency: int = concurrency_option()
     context_length: int = option(
         8192,
         label="Context length",
@@ -125,12 +126,8 @@ class JudgeSpec(Spec):
     batch_size: int = option(
         8, label="Batch", help="Questions that a loaded model judges together.", depth="everything", ge=1, le=1024
     )
-    precision: Precision = option(
-        "auto", label="Precision", help="Of a loaded model; auto: what the hardware has.", depth="everything"
-    )
-    quantisation: Quantisation = option(
-        "none", label="Load the judge in", help="4bit and 8bit need less memory.", depth="everything"
-    )
+    precision: Precision = precision_option()
+    quantisation: Quantisation = quantisation_option()
     seed: int = option(0, label="Seed", help="Draws the votes and fixes any sampling.", depth="everything", ge=0)
 
     @field_validator("criteria")
@@ -144,14 +141,7 @@ class JudgeSpec(Spec):
     @model_validator(mode="before")
     @classmethod
     def _no_key(cls, values: Any) -> Any:
-        """Checked on the whole, so that a key written by mistake isn't repeated in the error."""
-        variable = values.get("key_variable") if isinstance(values, dict) else None
-        if variable is not None and not (isinstance(variable, str) and VARIABLE.fullmatch(variable)):
-            raise ValueError(
-                "key_variable takes the name of an environment variable in capitals, such as OPENAI_API_KEY, never the "
-                "key (what was given is not shown here)"
-            )
-        return values
+        return without_key(values)
 
 
 class JudgingSpec(Spec):

@@ -8,9 +8,16 @@ from pydantic import field_validator, model_validator
 
 from datasets_src.interactions import InteractionFilter
 from datasets_src.spec import NAME_PATTERN
-from evaluation.judge.spec import VARIABLE, JudgeSpec
+from evaluation.judge.spec import JudgeSpec
 from jobs.spec import Spec, option
 from models.backends import Quantisation
+from models.option_fields import (
+    concurrency_option,
+    key_variable_option,
+    precision_option,
+    quantisation_option,
+    without_key,
+)
 from models.precision import Precision
 
 ScoredBy = Literal["judge", "task", "votes"]
@@ -98,12 +105,8 @@ class PairsSpec(Spec):
     eval_fraction: float = option(
         0.1, label="Part kept for evaluation", help="Of the pairs, by groups of prompts.", ge=0, le=0.5
     )
-    key_variable: str | None = option(
-        None,
-        label="Variable with the key",
-        help="The NAME of the environment variable with the key of the answering model's endpoint; never the key.",
-    )
-    concurrency: int = option(4, label="Requests at once", help="To an endpoint.", depth="everything", ge=1, le=256)
+    key_variable: str | None = key_variable_option()
+    concurrency: int = concurrency_option()
     context_length: int = option(
         4096,
         label="Context length",
@@ -115,12 +118,8 @@ class PairsSpec(Spec):
     batch_size: int = option(
         16, label="Batch", help="Answers that a loaded model writes together.", depth="everything", ge=1, le=1024
     )
-    precision: Precision = option(
-        "auto", label="Precision", help="Of a loaded model; auto: what the hardware has.", depth="everything"
-    )
-    quantisation: Quantisation = option(
-        "none", label="Load the model in", help="4bit and 8bit need less memory.", depth="everything"
-    )
+    precision: Precision = precision_option()
+    quantisation: Quantisation = quantisation_option()
 
     @field_validator("name")
     @classmethod
@@ -132,14 +131,7 @@ class PairsSpec(Spec):
     @model_validator(mode="before")
     @classmethod
     def _no_key(cls, values: Any) -> Any:
-        """Checked on the whole, so that a key written by mistake isn't repeated in the error."""
-        variable = values.get("key_variable") if isinstance(values, dict) else None
-        if variable is not None and not (isinstance(variable, str) and VARIABLE.fullmatch(variable)):
-            raise ValueError(
-                "key_variable takes the name of an environment variable in capitals, such as OPENAI_API_KEY, never the "
-                "key (what was given is not shown here)"
-            )
-        return values
+        return without_key(values)
 
     @model_validator(mode="after")
     def _all_that_is_needed(self) -> Self:

@@ -108,12 +108,26 @@ def test_a_gguf_model_is_held_to_a_schema(client: Any) -> None:
         client.chat.completions.create(model="tiny", messages=QUESTION, response_format=form)
 
 
+def from_readme(begin: str, served: Running) -> str:
+    """The first piece of the README that begins so, up to the end of its block, for this server's address."""
+    readme = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
+    piece = readme[readme.index(begin) :].partition("```")[0]
+    assert "http://127.0.0.1:8000" in piece
+    return piece.replace("http://127.0.0.1:8000", served.address)
+
+
 def test_curl_works_as_the_readme_says(served: Running) -> None:
-    body = json.dumps({"model": "tiny", "messages": QUESTION, "max_tokens": 5})
-    command = ["curl", "-sS", f"{served.base_url}/chat/completions", "-H", "Content-Type: application/json", "-d", body]
-    made = json.loads(subprocess.run(command, capture_output=True, check=True, timeout=60).stdout)
+    done = subprocess.run(from_readme("curl -s ", served), shell=True, capture_output=True, check=True, timeout=60)
+    made = json.loads(done.stdout)
     assert made["object"] == "chat.completion"
     assert made["choices"][0]["message"]["role"] == "assistant"
+    assert made["model"] == "small"
+
+
+def test_the_python_client_works_as_the_readme_says(served: Running) -> None:
+    script = from_readme("from openai import OpenAI", served)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.strip()
 
 
 def test_the_headers_say_which_model_answered_and_why(served: Running) -> None:

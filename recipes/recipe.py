@@ -1,6 +1,7 @@
 """What a recipe is: rows that its own code writes, then jobs one after the other, each made from those before it.
 
-Each folder in recipes/ holds a `recipe.py` with a `RECIPE`; `python cli.py demo NAME` runs it from nothing to its verdict.
+Each folder in recipes/ holds a `recipe.py` with a `RECIPE`; `python cli.py demo NAME` runs it from nothing to the end.
+A folder may hold more of them: `snake/recipe_methods.py` is `snake-methods`.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Step:
-    """One job: `key` names it for later steps and in the JSON, `name` on the screen. `spec` is asked when its turn comes.
+    """One job: `key` names it for later steps and in the JSON, `name` is shown. `spec` is asked when its turn comes.
 
     `before`: what else has to be done first, such as logging the chats that the job learns from.
     """
@@ -77,16 +78,26 @@ class Recipe:
 
 def recipe_names() -> list[str]:
     """The recipes that there are."""
-    return sorted(path.parent.name for path in FOLDER.glob("*/recipe.py"))
+    return sorted(_files())
+
+
+def _files() -> dict[str, str]:
+    """The module of each recipe by its name."""
+    paths = FOLDER.glob("*/recipe*.py")
+    return {
+        path.parent.name + path.stem.removeprefix("recipe").replace("_", "-"): f"recipes.{path.parent.name}.{path.stem}"
+        for path in paths
+    }
 
 
 def load_recipe(name: str) -> Recipe:
     """Raises Missing for a name that no folder has."""
-    if name not in recipe_names():
+    module = _files().get(name)
+    if module is None:
         raise Missing(
             f"There is no recipe '{name}'.",
             f"There are: {', '.join(recipe_names())}.",
             "Give one of these: python cli.py demo snake",
         )
-    recipe: Recipe = importlib.import_module(f"recipes.{name}.recipe").RECIPE
+    recipe: Recipe = importlib.import_module(module).RECIPE
     return recipe

@@ -8,11 +8,13 @@ from recipes.snake import pipeline
 from recipes.snake.results import outcome_lines, share_of_ceiling
 
 
-def _write_rows(run: Run, progress: Progress) -> None:
+def write_rows(run: Run, progress: Progress) -> None:
+    """Let the teachers play."""
     pipeline.write_rows(run.workspace, run.rows, progress)
 
 
-def _data(run: Run) -> DatasetSpec:
+def data(run: Run) -> DatasetSpec:
+    """The spec that the rows were written with."""
     place = run.workspace.uploads / "snake"
     return DatasetSpec.load(place / "data.yaml").with_absolute_paths(place)
 
@@ -42,10 +44,10 @@ RECIPE = Recipe(
     rows=pipeline.ROWS_PER_TEACHER,
     size="Rows per teacher.",
     rows_name="Snake rows from four teachers",
-    write_rows=_write_rows,
+    write_rows=write_rows,
     steps=(
-        Step("data", "Dataset", "data.build", "snake", _data),
-        Step("train", "Training", "train", "Snake player", lambda run: pipeline.train_spec()),
+        Step("data", "Dataset", "data.build", "snake", data),
+        Step("train", "Training", "train", "Snake player", lambda _: pipeline.train_spec()),
         Step(
             "evaluate",
             "Verdict",

@@ -11,6 +11,7 @@ import yaml
 from jobs.errors import BadInput
 from jobs.workspace import Workspace
 from models.reference import require_usable
+from serving.experiments.store import Experiments
 from serving.keys import Keys
 from serving.registry.records import PREFIX
 from serving.registry.store import Registry, resolve_registered
@@ -130,6 +131,21 @@ def require_startable(settings: Settings, workspace: Workspace, spec: ServeSpec)
             "The server would ask for a key.",
             "There is none yet, so nobody could use it.",
             "Make one under “API keys”, or turn off “Ask for keys”.",
+        )
+    if spec.experiment is not None:
+        _require_arms(workspace, spec, spec.experiment)
+
+
+def _require_arms(workspace: Workspace, spec: ServeSpec, name: str) -> None:
+    """Raises Missing for an experiment that isn't there, BadInput where its arms' models aren't served."""
+    arms = [arm.model for arm in Experiments(workspace).find(name).spec.arms]
+    served = [served for served, _ in spec.named_models()]
+    lacking = [model for model in arms if model not in served]
+    if lacking:
+        raise BadInput(
+            f"The experiment '{name}' compares {', '.join(arms)}.",
+            f"This server would not have {', '.join(lacking)}; it would have {', '.join(served)}.",
+            "Choose these models under these names, as NAME=MODEL, or leave “Experiment” empty.",
         )
 
 

@@ -1,7 +1,4 @@
-"""Monitoring, a part of the Serving tab: figures, charts and quality by group, while it is the part that is open.
-
-What is shown is made at most every ten seconds for all pages that look at the same, and only when something changed.
-"""
+"""Monitoring, a part of the Serving tab: figures, charts and quality by group, while it is the part that is open."""
 
 from __future__ import annotations
 
@@ -20,6 +17,7 @@ from serving.tables import serving_database
 from ui import serving_charts
 from ui.drafts import read_draft, save_draft
 from ui.page import SKIP, Page
+from ui.serving_drawings import Drawing, Drawings
 from ui.serving_monitoring_view import Standing, figures_html, groups_html, standings_html
 from ui.serving_running import Running, running_of
 from ui.serving_stamps import is_open, stamp
@@ -29,10 +27,7 @@ PART = "monitoring"
 PERIODS = {"The last hour": 3600.0, "The last day": 86_400.0, "The last week": 7 * 86_400.0}
 BY = {"Models": "model", "Versions": "version"}
 GROUPS = {"Language": "language", "Tag": "tag", "Length of the question": "length"}
-REDRAW_SECONDS, SLIDE_SECONDS, HEALTH_SECONDS = 10.0, 60.0, 1.0
-# A log of millions takes seconds: at most a tenth of the time goes into it.
-REST = 10.0
-KEPT_DRAWINGS = 16
+SLIDE_SECONDS, HEALTH_SECONDS = 60.0, 1.0
 
 
 @dataclass(frozen=True)
@@ -42,15 +37,6 @@ class Choice:
     period: str
     by: str
     group: str
-
-
-@dataclass(frozen=True)
-class Drawing:
-    """What is shown, made from what `stamp` names; it may stand until `due` (monotonic)."""
-
-    stamp: str
-    due: float
-    values: list[Any]
 
 
 def lay_out(page: Page) -> None:
@@ -67,12 +53,12 @@ def lay_out(page: Page) -> None:
 
     def poll(workspace: Workspace, known: str) -> list[Any]:
         made = drawing(workspace, choice_of(workspace)) if is_open(workspace, PART) else None
-        return [SKIP for _ in outputs] if made is None or made.stamp == known else [*_copies(made), made.stamp]
+        return [SKIP for _ in outputs] if made is None or made.stamp == known else [*made.copies, made.stamp]
 
     def choose(workspace: Workspace, period: str, by: str, group: str) -> list[Any]:
         save_draft(workspace, TAB, period=period, by=by, group=group)
         made = drawing(workspace, choice_of(workspace))
-        return [*_copies(made), made.stamp]
+        return [*made.copies, made.stamp]
 
     page.load(_chosen, chosen)
     page.poll(TAB, poll, [cursor], outputs)
@@ -98,24 +84,13 @@ def _chosen(workspace: Workspace) -> list[Any]:
     return [choice.period, choice.by, choice.group]
 
 
-_DRAWINGS: dict[tuple[str, Choice], Drawing] = {}
+_DRAWINGS = Drawings()
 
 
 def drawing(workspace: Workspace, choice: Choice) -> Drawing:
     """The newest drawing, made anew when there are newer requests or chats, or the window has moved on."""
-    key = (str(workspace.root), choice)
-    known = _DRAWINGS.get(key)
-    now = _stamp(workspace, choice)
-    if known is not None and (known.stamp == now or time.monotonic() < known.due):
-        return known
-    if len(_DRAWINGS) >= KEPT_DRAWINGS:
-        _DRAWINGS.clear()
-    began = time.monotonic()
-    values = _values(workspace, choice)
-    took = time.monotonic() - began
-    made = Drawing(now, began + took + max(REDRAW_SECONDS, REST * took), values)
-    _DRAWINGS[key] = made
-    return made
+    key = f"{workspace.root} {choice}"
+    return _DRAWINGS.newest(key, _stamp(workspace, choice), lambda: _values(workspace, choice))
 
 
 def _stamp(workspace: Workspace, choice: Choice) -> str:
@@ -135,11 +110,6 @@ def _values(workspace: Workspace, choice: Choice) -> list[Any]:
         *serving_charts.updates(workspace, since, until),
         groups_html(by_group(workspace, group, since, until), group),  # type: ignore[arg-type]  # one of GROUPS
     ]
-
-
-def _copies(made: Drawing) -> list[Any]:
-    """Gradio takes the value out of an update that it is given, and other pages need it too."""
-    return [dict(value) if isinstance(value, dict) else value for value in made.values]
 
 
 def _running(workspace: Workspace) -> list[Running]:

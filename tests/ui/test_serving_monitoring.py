@@ -31,9 +31,9 @@ CHAT = Interaction(prompt=[{"role": "user", "content": "Hi"}], answer="Hello.", 
 
 @pytest.fixture(autouse=True)
 def nothing_drawn() -> Iterator[None]:
-    serving_monitoring._DRAWINGS.clear()
+    serving_monitoring._DRAWINGS.forget()
     yield
-    serving_monitoring._DRAWINGS.clear()
+    serving_monitoring._DRAWINGS.forget()
 
 
 def record(workspace: Workspace, *records: RequestRecord) -> None:
@@ -60,7 +60,7 @@ def test_figures_stand_with_their_spread_and_failures_are_marked(workspace: Work
     assert "1 (25.0 %)" in table and "p95 2.90" in table and "Together 4 requests" in table
     assert "5.00<div class='quiet'>too few people for an interval; 1 by 1 people" in table
     Interactions(workspace).record(replace(CHAT, rating=4), "bob")
-    serving_monitoring._DRAWINGS.clear()
+    serving_monitoring._DRAWINGS.forget()
     assert "4.50<div class='quiet'>95 % CI" in shown(workspace)[1]
 
 

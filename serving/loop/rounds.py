@@ -83,8 +83,8 @@ def _due(workspace: Workspace, spec: LoopSpec, chosen: Chosen) -> Due:
 
 
 def begin(workspace: Workspace, spec: LoopSpec, *, force: bool = False) -> Begun:
-    """Begin a round if one is due (or `force`). One that was stopped, killed or failed is gone on with instead, and
-    beside one that runs none is begun.
+    """Begin a round if one is due (or `force`). One that was stopped, killed or failed is gone on with instead; beside
+    one that runs or waits for approval none is begun, since it may still change what is in production.
 
     Raises Missing or BadInput, with nothing started, for a plan that couldn't be carried out.
     """
@@ -93,6 +93,9 @@ def begin(workspace: Workspace, spec: LoopSpec, *, force: bool = False) -> Begun
         open_round = next((job for job in _jobs(workspace, spec.name) if job.manifest is None), None)
         if open_round is not None:
             return _go_on(open_round)
+        waiting = next((each for each in rounds(workspace, spec.name) if each.outcome == "waiting"), None)
+        if waiting is not None:
+            return Begun(None, f"Round {waiting.job} waits for approval: approve or reject it, then others follow.")
         require_runnable(spec, workspace)
         chosen = choose(workspace, spec)
         found = _due(workspace, spec, chosen)

@@ -83,7 +83,7 @@ class LoopSpec(Spec):
     model: str = option(
         label="Model", help="The registered model to make better, by its name.", depth="essential", min_length=1
     )
-    when: WhenSpec = option(WhenSpec, label="When", help="When a round is due.", depth="essential")
+    when: WhenSpec = option(label="When", help="When a round is due.", depth="essential")
     interactions: InteractionFilter = option(
         lambda: InteractionFilter(min_rating=4),
         label="Chats",

@@ -62,6 +62,8 @@ def test_by_hand_a_round_waits_and_is_approved_once(place: Workspace, plan: Loop
     done, figures = run_round(place, plan.model_copy(update={"promote": "by hand"}))
     assert figures["outcome"] == "waiting"
     assert stages(Registry(place)) == {1: "production", 2: "candidate"}
+    say(8)
+    assert "waits for approval" in begin(place, plan, force=True).sentence
     assert approve(place, done.id[-4:], "looks fine").outcome == "approved"
     assert stages(Registry(place)) == {1: "retired", 2: "production"}
     assert Registry(place).history("bot")[-1].reason.startswith("Approved by hand. looks fine Better on")
@@ -81,6 +83,7 @@ def test_a_rejected_round_retires_its_version_and_its_chats_stay_used(
     assert stages(Registry(place)) == {1: "production", 2: "retired"}
     assert Registry(place).history("bot")[-1].reason == "it swears"
     assert choose(place, plan).chats == ()
+    assert "No round" in begin(place, plan).sentence, "nothing waits any more"
     with pytest.raises(BadInput, match="is no round"):
         reject(place, place.list_jobs("train")[0].id, "x")
 

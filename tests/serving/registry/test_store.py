@@ -7,12 +7,13 @@ import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from jobs.errors import BadInput, Missing
+from jobs.errors import BadInput, Missing, OutOfRoom
 from jobs.workspace import Workspace
-from serving.registry import Registry, resolve_registered
+from serving.registry import Registry, database, resolve_registered
 from tests.serving.registry.conftest import MakeAdapter, stages
 
 PROJECT = Path(__file__).resolve().parents[3]
@@ -216,3 +217,30 @@ def test_damaged_values_another_database_and_another_version_are_told(bot: Regis
         connection.execute("PRAGMA application_id = 1")
     with pytest.raises(BadInput, match="not that of the registry"):
         bot.find()
+
+
+def test_a_locked_and_a_full_database_are_told_and_lose_nothing(
+    bot: Registry, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.05)
+    with closing(sqlite3.connect(workspace.root / "registry.sqlite", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(BadInput, match="is locked"):
+            bot.promote("bot", 1, "first")
+        assert stages(bot)[1] == "candidate", "others read meanwhile"
+        other.execute("ROLLBACK")
+    connect = sqlite3.connect
+
+    def connect_with_little_room(*arguments: Any, **options: Any) -> sqlite3.Connection:
+        connection = connect(*arguments, **options)
+        # SQLite reports its own page limit as it does a full disk.
+        connection.execute("PRAGMA max_page_count = 1")
+        return connection
+
+    with monkeypatch.context() as patched:
+        patched.setattr(sqlite3, "connect", connect_with_little_room)
+        with pytest.raises(OutOfRoom, match="disk is full"):
+            for turn in range(40):
+                bot.promote("bot", 2 + turn % 2, f"{turn} " * 1000)
+    assert bot.promote("bot", 1, "first").stage == "production"
+    assert sum(stage == "production" for stage in stages(bot).values()) == 1

@@ -16,6 +16,7 @@ from cli.experiments import experiments_app
 from cli.export import export, exports_app
 from cli.fit import fit
 from cli.jobs import jobs_app
+from cli.loop import loop_app
 from cli.ollama import ollama_app
 from cli.registry import registry_app
 from cli.rent import rent
@@ -39,6 +40,7 @@ app.add_typer(exports_app, name="exports")
 app.add_typer(ollama_app, name="ollama")
 app.add_typer(experiments_app, name="experiments")
 app.add_typer(keys_app, name="keys")
+app.add_typer(loop_app, name="loop")
 app.add_typer(registry_app, name="registry")
 app.add_typer(route_app, name="route")
 app.command(context_settings=ANY_OPTION)(export)

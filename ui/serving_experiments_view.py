@@ -56,7 +56,7 @@ def _chip(experiment: Experiment) -> str:
 def results_html(experiment: Experiment, comparisons: Sequence[Comparison], arms: Mapping[str, ArmFigures]) -> str:
     """The verdicts first, then each arm's users and figures, then what the guardrails did."""
     said = "".join(
-        f'<div class="verdict small {TONES.get(each.result, "open")}">{escape(_sentence(each.sentence))}</div>'
+        f'<div class="verdict small {TONES.get(each.result, "open")}">{escape(each.sentence)}.</div>'
         for each in comparisons
     )
     head = f"<h3>{escape(experiment.spec.name)} {_chip(experiment)}</h3>"
@@ -64,27 +64,24 @@ def results_html(experiment: Experiment, comparisons: Sequence[Comparison], arms
     return f"<div class='hearth-result hearth-experiment'>{head}{said}{table}{_guardrails(experiment)}</div>"
 
 
-def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}."
-
-
 def _arms_table(experiment: Experiment, comparisons: Mapping[str, Comparison], arms: Mapping[str, ArmFigures]) -> str:
     measure = MEASURES[experiment.spec.outcome]
     unit = experiment.spec.unit
     head = (
-        f"<tr><th>Arm</th><th class=number>Share</th><th class=number>{unit.capitalize()}s met</th>"
-        f"<th class=number>Requests</th><th class=number>That count</th><th class=number>Mean {measure.name}</th>"
+        f"<tr><th>Arm</th><th class=number>Share</th><th class=number>{unit.capitalize()}s</th>"
+        f"<th class=number>Requests</th><th class=number>Mean {measure.name}</th>"
         "<th class=number>Against control</th></tr>"
     )
     lines = "".join(
         f"<tr><td>{_arm_name(experiment, arm)}</td><td class=number>{share:g} %</td>"
-        f"<td class=number>{arms[arm].users:,}</td><td class=number>{arms[arm].answers:,}</td>"
-        f"<td class=number>{arms[arm].counted:,}</td><td class=number>{mean_told(measure.name, arms[arm].mean)}</td>"
+        f"<td class=number>{arms[arm].users:,}<div class='quiet'>{arms[arm].counted:,} count</div></td>"
+        f"<td class=number>{arms[arm].answers:,}</td><td class=number>{mean_told(measure.name, arms[arm].mean)}</td>"
         f"<td class=number>{_difference(comparisons.get(arm))}</td></tr>"
         for arm, share in experiment.spec.shares.items()
     )
     hours = experiment.spec.window_hours
-    about = f"A {unit} counts once their first {hours:g} hours and ten minutes more are over, as one figure each."
+    window = "hour" if hours == 1 else f"{hours:g} hours"
+    about = f"A {unit} counts once the first {window} and ten minutes more are over, as one figure each."
     return f"<div class='scroll'><table>{head}{lines}</table></div><p class='quiet'>{about}</p>"
 
 
@@ -92,8 +89,7 @@ def _arm_name(experiment: Experiment, label: str) -> str:
     arm = experiment.spec.arm(label)
     model = f" <span class='quiet'>({escape(arm.model)})</span>" if arm.label != arm.model else ""
     control = " <span class='chip tag'>control</span>" if arm is experiment.spec.control_arm else ""
-    why = experiment.stopped_arms.get(label)
-    stopped = f"<div class='quiet'>stopped: {escape(why)}</div>" if why else ""
+    stopped = " <span class='chip stopped'>stopped</span>" if label in experiment.stopped_arms else ""
     return f"{escape(label)}{model}{control}{stopped}"
 
 

@@ -91,7 +91,8 @@ def _step(step: Step) -> str:
         return f"<li class=quiet>○ {STEPS[step.key]}</li>"
     done = step.state == "succeeded"
     state = "" if done else f", {STATES.get(step.state, step.state).lower()}"
-    return f"<li>{'●' if done else '◐'} {STEPS[step.key]} <span class=quiet>job {escape(step.job)}{state}</span></li>"
+    over = done or step.state == "deleted"
+    return f"<li>{'●' if over else '◐'} {STEPS[step.key]} <span class=quiet>job {escape(step.job)}{state}</span></li>"
 
 
 def plan_html(plan: LoopSpec | None) -> str:

@@ -78,7 +78,7 @@ def test_a_verdict_stands_first_and_no_mean_without_its_interval(workspace: Work
 def test_nothing_is_claimed_while_no_user_counts_yet(workspace: Workspace) -> None:
     run_with_users(workspace, 0)
     html = results(workspace)
-    assert "Nothing can be said yet" in html and "nothing yet" in html
+    assert "nothing can be said yet" in html and "nothing yet" in html
 
 
 def test_starting_one_has_the_next_server_share_requests_out(workspace: Workspace) -> None:
@@ -112,7 +112,7 @@ def test_stopping_asks_once_and_tells_why_it_was_stopped(workspace: Workspace) -
     assert "Stop &lt;large&gt;" in question[0] and experiments.find("short-answers").stopped_arms == {}
     handler(blocks, "stop-for-good")(None, question[2], "it rambles")
     assert experiments.find("short-answers").stopped_arms == {"<large>": "it rambles"}
-    assert "stopped: it rambles" in results(workspace)
+    assert "was stopped: it rambles" in results(workspace)
     done = handler(blocks, "stop-for-good")(None, ALL, "")
     assert not experiments.find("short-answers").running and done[6]["visible"] is False
     assert "was stopped: stopped by hand" in results(workspace)

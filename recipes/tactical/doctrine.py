@@ -6,6 +6,8 @@ the same text.
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -15,11 +17,21 @@ from datasets_src.expansion import ExpansionSpec
 from datasets_src.expansion.expressions import Expression, compile_expression
 from datasets_src.expansion.plan import Plan, make_plans
 from jobs.spec import Spec, option
-from recipes.tactical.answers import ANSWER_SCHEMA
+from recipes.tactical.answers import ANSWER_SCHEMA, LARGEST_DELTA
 from recipes.tactical.state import NUMBERS, SETTING, Domain, Scenario
 
 FILE = Path(__file__).with_name("doctrine.yaml")
 ANSWER = {name: f"{{{{ {name} }}}}" for name in ANSWER_SCHEMA["required"]}
+
+
+class MoveSpec(Spec):
+    """One move of the game."""
+
+    how: str = option(label="Guidance", help="How to fly it.", min_length=1)
+    aim: str = option(label="Aim", help="What it serves: attack, prepare, survive or leave.", min_length=1)
+    delta: float = option(
+        label="Shaping delta", help="Added to a learner's reward.", ge=-LARGEST_DELTA, le=LARGEST_DELTA
+    )
 
 
 class RuleSpec(Spec):
@@ -28,9 +40,6 @@ class RuleSpec(Spec):
     when: str = option("True", label="When", help="An expression over numbers and facts.")
     because: str = option(label="Assessment", help="What decides.", min_length=1)
     do: str = option(label="Recommendation", help="The move, one word.", pattern=r"^[a-z]+$")
-    how: str = option(label="Guidance", help="How to fly it.", min_length=1)
-    aim: str = option(label="Aim", help="What it serves: attack, prepare, survive or leave.", min_length=1)
-    delta: float = option(label="Shaping delta", help="Added to a learner's reward.", ge=-0.9, le=0.9)
 
 
 class DomainRules(Spec):
@@ -69,6 +78,7 @@ class DoctrineSpec(Spec):
     system: str = option(label="System prompt", help="Before every moment.", min_length=1)
     facts: dict[str, str] = option(label="Facts", help="Expressions over the numbers and one another.")
     constraints: list[str] = option(list, label="Constraints", help="What a moment of any domain is.")
+    moves: dict[str, MoveSpec] = option(label="Moves", help="All that rules may recommend.")
     domains: dict[Domain, DomainRules] = option(label="Domains", help="Each with its rules.")
     stages: list[StageSpec] = option(label="Stages", help="Turns of one conversation, in order.", min_length=1)
     laws: list[LawSpec] = option(list, label="Laws", help="What must not be advised.")
@@ -124,20 +134,21 @@ class Doctrine:
     def _answers(self) -> dict[str, str]:
         """The answer's parts as expressions: which rule fits, and what it says."""
         conditions = [f"{number} if {rule.when} else" for number, rule in enumerate(self.rules[:-1])]
-        delta = self._by_rule([str(rule.delta) for rule in self.rules])
+        moves = [self._book.moves[rule.do] for rule in self.rules]
         return {
             "rule": " ".join([*conditions, str(len(self.rules) - 1)]),
-            "assessment": self._by_rule([f'"{rule.because}"' for rule in self.rules]),
-            "recommendation": self._by_rule([f'"{rule.do}"' for rule in self.rules]),
-            "guidance": self._by_rule([f'"{rule.how}"' for rule in self.rules]),
-            "aim": self._by_rule([f'"{rule.aim}"' for rule in self.rules]),
-            "shaping_delta": f'round(({delta}) + (0.1 if energy == "high" else -0.1 if energy == "low" else 0), 1)',
+            "assessment": self._by_rule([rule.because for rule in self.rules]),
+            "recommendation": self._by_rule([rule.do for rule in self.rules]),
+            "guidance": self._by_rule([move.how for move in moves]),
+            "aim": self._by_rule([move.aim for move in moves]),
+            "shaping_delta": self._by_rule([move.delta for move in moves]),
         }
 
-    def _by_rule(self, texts: list[str]) -> str:
+    def _by_rule(self, answers: Sequence[str | float]) -> str:
         """An expression that gives one of these by the number of the rule."""
-        cases = [f"{text} if rule == {number} else" for number, text in enumerate(texts[:-1])]
-        return " ".join([*cases, texts[-1]])
+        written = [json.dumps(answer) for answer in answers]
+        cases = [f"{text} if rule == {number} else" for number, text in enumerate(written[:-1])]
+        return " ".join([*cases, written[-1]])
 
     def values(self, scenario: Scenario) -> dict[str, Any]:
         """A moment's numbers with all facts, and the rule's answer by the names of its parts."""

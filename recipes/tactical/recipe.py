@@ -34,7 +34,7 @@ RECIPE = Recipe(
     title="Hearth demo: tactical guidance",
     rows=ROWS,
     size="Rows expanded from the seeds.",
-    rows_name="Rows from 200 seeds and fights",
+    rows_name="Rows from seeds and fights",
     write_rows=_write_rows,
     steps=(
         Step("data", "Dataset", "data.build", "tactical", lambda run: pipeline.data_spec(run.workspace)),

@@ -153,7 +153,8 @@ def test_no_seed_and_no_fight_of_the_built_dataset_is_on_both_sides(workspace: W
     assert not {row["group"] for row in train} & {row["group"] for row in held_out}
     seeds = [{row["extra"]["scenario"].get("seed") for row in part} - {None} for part in (train, held_out)]
     assert all(seeds) and not seeds[0] & seeds[1]
-    assert {row["tag"] for row in train} == {row["tag"] for row in held_out} == set(DOMAINS)
+    for domain in DOMAINS:
+        assert 7 <= sum(seed.startswith(f"{domain}-") for seed in seeds[1]) <= 10, "each keeps its share of 40 seeds"
     questions = [{row["messages"][1]["content"] for row in part} for part in (train, held_out)]
     assert not questions[0] & questions[1]
     pipeline.write_specialist_rows(workspace, version, "WVR")

@@ -11,7 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
+
+from pydantic import model_validator
 
 from datasets_src.expansion import ExpansionSpec
 from datasets_src.expansion.expressions import Expression, compile_expression
@@ -82,6 +84,17 @@ class DoctrineSpec(Spec):
     domains: dict[Domain, DomainRules] = option(label="Domains", help="Each with its rules.")
     stages: list[StageSpec] = option(label="Stages", help="Turns of one conversation, in order.", min_length=1)
     laws: list[LawSpec] = option(list, label="Laws", help="What must not be advised.")
+
+    @model_validator(mode="after")
+    def _moves_are_known(self) -> Self:
+        advised = {rule.do for domain in self.domains.values() for rule in domain.rules}
+        judged = {move for law in self.laws for move in (*law.forbids, *law.except_for)}
+        unknown = sorted((advised | judged) - set(self.moves))
+        if unknown:
+            raise ValueError(
+                f"rules or laws name {', '.join(unknown)}, which is no move (there are: {', '.join(self.moves)})"
+            )
+        return self
 
 
 @dataclass(frozen=True)

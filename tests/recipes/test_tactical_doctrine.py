@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from jobs.errors import BadInput
+from jobs.spec import read_yaml
 from recipes.tactical.answers import ANSWER_SCHEMA, move_in
-from recipes.tactical.doctrine import doctrine
+from recipes.tactical.doctrine import FILE, DoctrineSpec, doctrine
 from recipes.tactical.seeds import sample_scenario
 from recipes.tactical.state import AIRCRAFT, DOMAINS, TARGETS, Domain, Scenario, Setting, State, scenario_of
 
@@ -176,3 +178,10 @@ def test_moments_that_cant_be_are_told_from_those_that_can(changes: dict[str, An
 )
 def test_a_move_is_read_from_json_or_else_from_words(answer: str, move: str | None) -> None:
     assert move_in(answer, doctrine("BVR").options) == move
+
+
+def test_a_rule_book_that_names_an_unknown_move_is_refused() -> None:
+    book = read_yaml(FILE)
+    book["laws"][0]["except_for"] = ["surrender"]
+    with pytest.raises(BadInput, match="surrender, which is no move"):
+        DoctrineSpec.parse(book)

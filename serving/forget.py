@@ -30,7 +30,7 @@ class Forgotten:
     def sentence(self) -> str:
         return (
             f"Deleted: {self.kept} chats and votes, {self.waiting} chats that waited to be kept, "
-            f"{self.experiments} requests of experiments. Datasets and evaluations that were made from chats are copies "
+            f"{self.experiments} requests of experiments. Datasets and evaluations made from chats are copies "
             "of their own: delete those too where they hold what this user said."
         )
 

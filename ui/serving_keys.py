@@ -18,6 +18,7 @@ from ui.serving_choice import TAB
 from ui.words import when
 
 NOTHING = "No keys yet. Make one for each person or program, so that each can be revoked by itself."
+LIMITS = ("Requests a minute", "Tokens a day")
 
 
 def lay_out(page: Page) -> None:
@@ -29,8 +30,9 @@ def lay_out(page: Page) -> None:
         cancel = gr.Button("No", size="sm")
     with gr.Row(equal_height=False):
         name = gr.Textbox("", label="Name", info="Whose key it is.", max_lines=1, min_width=140, elem_id="key-name")
-        per_minute = gr.Number(label="Requests a minute", info="At most; empty: no limit.", step=1, min_width=130)
-        per_day = gr.Number(label="Tokens a day", info="At most; empty: no limit.", step=1, min_width=130)
+        per_minute, per_day = (
+            gr.Number(label=what, info="At most; 0: no limit.", value=0, step=1, min_width=130) for what in LIMITS
+        )
     make = gr.Button("Make a key", size="sm", elem_id="make-key")
     made = gr.Textbox(
         "", label="The new key: copy it now, it can't be shown again", interactive=False, visible=False,
@@ -65,16 +67,14 @@ def new_key(workspace: Workspace, name: str, per_minute: float | None, per_day: 
     """Make a key. Raises BadInput for a name or limit that can't be one."""
     if not name.strip():
         raise BadInput("The key has no name.", "A key is told from others by it.", "Enter whose key it is.")
-    limits = [_whole(per_minute, "Requests a minute"), _whole(per_day, "Tokens a day")]
+    limits = [_whole(value, what) for value, what in zip((per_minute, per_day), LIMITS, strict=True)]
     return Keys(workspace).create(name.strip(), requests_per_minute=limits[0], tokens_per_day=limits[1])
 
 
 def _whole(value: float | None, what: str) -> int | None:
-    if value is None:
-        return None
-    if value < 1 or value != int(value):
+    if value is not None and (value < 0 or value != int(value)):
         raise BadInput(f"{what}: {value:g} can't be a limit.", "It is counted from 1 up.", "Enter a whole number.")
-    return int(value)
+    return int(value) if value else None
 
 
 def show(workspace: Workspace, known: str = "") -> list[Any]:

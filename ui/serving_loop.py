@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from html import escape
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -192,11 +193,17 @@ def usable_plan(settings: Settings, workspace: Workspace, text: str) -> LoopSpec
             check_task(settings, workspace, task)
     if "model" in plan.train:
         check_model(settings, workspace, str(plan.train["model"]))
-    for source in plan.data.get("sources", []):
-        path = str(source.get("path", "")) if isinstance(source, dict) else ""
-        if path.startswith("/") and not settings.local:
+    for path in _files_of(plan):
+        if not settings.local:
             inside(workspace, path)
     return plan
+
+
+def _files_of(plan: LoopSpec) -> list[str]:
+    """The files that a plan with absolute paths reads."""
+    named = [each for key in ("sources", "contamination") for each in plan.data.get(key) or []]
+    paths = [each.get("path") if isinstance(each, dict) else each for each in named]
+    return [path for path in paths if isinstance(path, str) and Path(path).is_absolute()]
 
 
 def require_unwatched(workspace: Workspace, plan: LoopSpec) -> None:

@@ -30,6 +30,8 @@ NOTHING = (
     "No server yet. Choose a model (the newest training stands there by itself), then press “Start the server”: other "
     "programs can ask it as they ask OpenAI."
 )
+# A server that listens is not on its way to anything.
+NO_BAR = "<style>#serving-job .bar.unknown { display: none; }</style>"
 ELSEWHERE = ("models", *(each.path for each in form_fields(ServeSpec) if each.path.startswith("router.")))
 
 
@@ -69,6 +71,7 @@ def _lay_out_address() -> list[Any]:
     """Where it listens, and lines to copy; hidden while nothing does."""
     with gr.Column(visible=False, elem_id="server-address") as column:
         address = gr.Textbox(label="Address", interactive=False, buttons=["copy"], elem_id="server-url")
+        gr.HTML(NO_BAR, padding=False)
         with gr.Accordion("Lines to copy", open=False):
             curl = gr.Textbox(
                 label="From a terminal", interactive=False, lines=4, buttons=["copy"], elem_classes="hearth-code",

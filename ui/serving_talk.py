@@ -124,8 +124,8 @@ def talk_html(turns: list[Turn], asking: str = "", answer: Answer | None = None)
 
 def _turn(turn: Turn) -> str:
     about = turn.answer_id
-    acts = button("good", about, "👍", pressed=turn.rating == THUMB_UP, label="A good answer")
-    acts += button("poor", about, "👎", pressed=turn.rating == THUMB_DOWN, label="A poor answer")
+    acts = button("good", about, "Good", pressed=turn.rating == THUMB_UP, label="A good answer")
+    acts += button("poor", about, "Poor", pressed=turn.rating == THUMB_DOWN, label="A poor answer")
     acts += button("correct", about, "Correct…", label="Write the answer as it should have been")
     text = inert(turn.text) if turn.text else '<span class="quiet">(empty answer)</span>'
     edit = f'<div class="quiet">Corrected: {inert(turn.edit)}</div>' if turn.edit else ""

@@ -8,19 +8,23 @@ import sys
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 import pytest
 from filelock import FileLock
 
 from jobs.errors import BadInput, Missing
+from jobs.spec import Spec
 from jobs.workspace import Workspace
+from serving.experiments.spec import ExperimentSpec
 from serving.keys import Keys
 from serving.registry.store import Registry
 from serving.spec import ServeSpec
 from tests.ui.serving_page import build, count_inputs, error_of, finished_training, handler, serve_job
 from ui import form as forms
 from ui import serving_keys, serving_panel
+from ui.fields import form_fields, raw_of_spec, values_of_raw
 from ui.page import SKIP, Settings
 from ui.serving_choice import (
     TAB,
@@ -96,6 +100,28 @@ def test_yaml_with_models_and_rules_is_loaded_and_shown_as_it_was(workspace: Wor
     assert again["models"] == ["toy=embedded"] and again["router"]["rules"][0]["name"] == "code"
 
 
+@pytest.mark.parametrize(
+    ("spec", "values"),
+    [
+        (ServeSpec, {"models": ["toy=embedded"], "port": 0, "logging": {"chats": True, "retention_days": 30.0}}),
+        (
+            ExperimentSpec,
+            {
+                "name": "a",
+                "arms": [{"model": "x", "percentage": 60}, {"model": "y", "percentage": 40, "name": "long"}],
+                "guardrails": {"most_error_rate": None},
+                "salt": "s",
+            },
+        ),
+    ],
+)
+def test_values_survive_the_way_through_the_form(spec: type[Spec], values: dict[str, Any]) -> None:
+    given = spec.parse(values)
+    fields = [each for each in form_fields(spec) if not each.path.startswith("router.")]
+    assert spec.parse(values_of_raw(fields, raw_of_spec(fields, given))) == given
+    assert all(each.label and each.help for each in fields)
+
+
 def test_yaml_without_rules_turns_them_off_but_keeps_what_was_written(workspace: Workspace, form: forms.Form) -> None:
     keep_rules(workspace, RULES, used=True)
     form.load(workspace, "models: [toy=embedded]\n")
@@ -135,15 +161,15 @@ def test_the_demo_serves_nothing_makes_no_keys_and_asks_no_server(workspace: Wor
 
 
 def test_a_key_is_shown_once_and_the_list_never_holds_it(workspace: Workspace) -> None:
-    key = serving_keys.new_key(workspace, " me ", 10.0, None)
+    key = serving_keys.new_key(workspace, " me ", 10.0, 0.0)
     html, cursor = serving_keys.show(workspace)
-    assert key not in html and f"…{key[-4:]}" in html and "10 requests a minute" in html
+    assert key not in html and f"…{key[-4:]}" in html and "10 requests a minute<" in html
     assert serving_keys.show(workspace, cursor) == [SKIP, SKIP]
     Keys(workspace).revoke("me")
     assert "revoked" in serving_keys.show(workspace, cursor)[0]
 
 
-@pytest.mark.parametrize(("name", "limit", "said"), [(" ", None, "no name"), ("me", 0.0, "0"), ("me", 1.5, "1.5")])
+@pytest.mark.parametrize(("name", "limit", "said"), [(" ", None, "no name"), ("me", -1.0, "-1"), ("me", 1.5, "1.5")])
 def test_a_key_needs_a_name_and_whole_limits(workspace: Workspace, name: str, limit: float | None, said: str) -> None:
     with pytest.raises(BadInput, match=said):
         serving_keys.new_key(workspace, name, limit, None)

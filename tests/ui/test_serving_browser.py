@@ -3,7 +3,10 @@ into production, and which model would answer a question."""
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +20,7 @@ from serving.registry.store import Registry
 from tests.ui.browser import Served, field_of, leave, open_tab
 from tests.ui.page_process import free_port
 from ui.drafts import save_draft
+from ui.serving_running import curl_line, python_lines, shown_server
 
 playwright = pytest.importorskip("playwright.sync_api", reason="the Python package playwright isn't installed")
 
@@ -69,6 +73,7 @@ def test_serve_chat_rate_register_promote_and_ask_who_would_answer(page: Any, se
     playwright.expect(page.get_by_role("button", name="A good answer")).to_have_attribute("aria-pressed", "true")
     assert [each.rating for each in Interactions(served.workspace).find()] == [5]
     see_it_in_monitoring(page)
+    run_the_lines_to_copy(served.workspace)
     register_and_promote(page, served, tiny_model)
     ask_who_would_answer(page)
     leave(page)
@@ -80,6 +85,16 @@ def see_it_in_monitoring(page: Any) -> None:
     playwright.expect(figures).to_contain_text("Together 1 request", timeout=30_000)
     playwright.expect(figures).to_contain_text("5.00")
     playwright.expect(page.locator("#servers-now")).to_contain_text("0 requests being answered, 0 waiting")
+
+
+def run_the_lines_to_copy(workspace: Workspace) -> None:
+    """What the page offers to copy works as it stands."""
+    running = shown_server(workspace, None)
+    answer = subprocess.run(["bash", "-c", curl_line(running)], capture_output=True, text=True, check=True, timeout=60)
+    assert json.loads(answer.stdout)["choices"][0]["message"]["role"] == "assistant"
+    command = [sys.executable, "-c", python_lines(running)]
+    said = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert said.returncode == 0, said.stderr
 
 
 def register_and_promote(page: Any, served: Served, tiny_model: Path) -> None:

@@ -129,10 +129,15 @@ def test_a_plan_may_not_name_code_or_files_of_elsewhere(workspace: Workspace, tm
     with pytest.raises(BadInput, match="can't be used on the page"):
         usable_plan(here, workspace, f"{PLAN}new_task: os.path\n")
     assert usable_plan(here, workspace, f"{PLAN}new_task: recipes.snake.task\n").new_task == "recipes.snake.task"
-    rows = f"{PLAN}data: {{sources: [{{path: {tmp_path}/rows.jsonl}}]}}\n"
-    usable_plan(here, workspace, rows)
-    with pytest.raises(BadInput, match="outside the workspace"):
-        usable_plan(others, workspace, rows)
+    for data in (
+        f"sources: [{{path: {tmp_path}/rows.jsonl}}]",
+        "sources: [{path: ../x.csv}]",
+        "contamination: [/x.csv]",
+    ):
+        rows = f"{PLAN}data: {{{data}}}\n"
+        usable_plan(here, workspace, rows)
+        with pytest.raises(BadInput, match="outside the workspace"):
+            usable_plan(others, workspace, rows)
     with pytest.raises(Missing, match="There is no plan"):
         usable_plan(here, workspace, "")
 

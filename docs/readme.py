@@ -131,10 +131,15 @@ def _rows(spec: type[BaseModel], prefix: str) -> list[str]:
             many = any(get_origin(part) in (list, tuple) for part in (field.annotation, *get_args(field.annotation)))
             rows += _rows(inner, f"{prefix}{name}{'[]' if many else ''}.")
             continue
-        default = "required" if field.is_required() else _shown(field.get_default(call_default_factory=True))
+        default = "required" if field.is_required() else _default(field)
         about = (field.description or "").replace("|", "\\|")
         rows.append(f"| `{prefix}{name}` | {default} | **{field.title}.** {about} |")
     return rows
+
+
+def _default(field: Any) -> str:
+    first, second = (field.get_default(call_default_factory=True) for _ in range(2))
+    return _shown(first) if first == second else "drawn at random"
 
 
 def _inner(annotation: Any) -> type[BaseModel] | None:

@@ -78,8 +78,6 @@ def lay_out(page: Page) -> None:
 def _wire(page: Page, panel: RegistryPanel) -> None:
     def choose(workspace: Workspace, click: Click) -> list[Any]:
         save_draft(workspace, TAB, chosen=click.about)
-        version = chosen_version(workspace)
-        Registry(workspace).refresh(version.name, version.number)
         return [*show(workspace), ""]
 
     def check(workspace: Workspace) -> list[Any]:
@@ -173,15 +171,25 @@ def show(workspace: Workspace, known: str = "") -> list[Any]:
     """Values of the panel's outputs; skipped when nothing changed since `known`."""
     registry = Registry(workspace)
     label = str(read_draft(workspace, TAB).get("chosen", ""))
-    now = f"{label} {stamp(workspace.root / 'registry.sqlite')}"
-    if now == known:
+    if _stamp(workspace, label) == known:
         return [SKIP] * 5
-    versions = registry.find()
+    versions = [_refreshed(registry, version) for version in registry.find()]
     chosen = next((version for version in versions if version.label == label), None)
-    table = versions_html(versions, label)
+    table, now = versions_html(versions, label), _stamp(workspace, label)
     if chosen is None:
         return [table, now, gr.Column(visible=False), "", ""]
     return [table, now, gr.Column(visible=True), version_html(chosen), history_html(registry.history(chosen.name))]
+
+
+def _stamp(workspace: Workspace, label: str) -> str:
+    """Changes with the registry, the choice, and the evaluations that are done: these may have measured a version."""
+    done = sum((job.path / "manifest.json").exists() for job in workspace.list_jobs("evaluate"))
+    return f"{label} {done} {stamp(workspace.root / 'registry.sqlite')}"
+
+
+def _refreshed(registry: Registry, version: Version) -> Version:
+    """With what evaluations have said since; of what is out of use nobody asks."""
+    return version if version.stage == "retired" else registry.refresh(version.name, version.number)
 
 
 def _good(words: str) -> str:

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from jobs.directory import JobDirectory
 from jobs.errors import BadInput, Missing
+from jobs.files import write_json
 from jobs.workspace import Workspace
 from serving.registry.records import Evidence, Lineage, Version
 from serving.registry.store import Registry
 from tests.toys import save_tiny_model
-from tests.ui.serving_page import build, error_of, handler
+from tests.ui.serving_page import build, error_of, finished_training, handler
 from ui import serving_registry
 from ui.drafts import save_draft
 from ui.page import SKIP
@@ -60,6 +62,27 @@ def test_the_table_is_made_anew_only_when_the_registry_changed(workspace: Worksp
     assert serving_registry.show(workspace, cursor) == [SKIP] * 5
     two_versions.tag("helper", 1, add=["small"])
     assert "small" in serving_registry.show(workspace, cursor)[0]
+
+
+def test_an_evaluation_that_ends_shows_its_verdict_in_the_table(workspace: Workspace) -> None:
+    training = finished_training(workspace, "mine")
+    write_json(training.path / "adapter" / "adapter_config.json", {"base_model_name_or_path": "embedded"})
+    write_json(training.path / "adapter" / "hearth.json", {"base": str(training.path)})
+    write_json(training.path / "config.json", {})
+    (training.path / "model.safetensors").write_bytes(b"")
+    Registry(workspace).register("helper", f"job:{training.id}")
+    cursor = serving_registry.show(workspace)[1]
+    path = workspace.new_job_path("evaluate")
+    job = JobDirectory.create(path, kind="evaluate", title="e", spec={"models": []}, resource=None)
+    verdict = {"candidate": "mine", "reference": "base", "outcome": "better", "sentence": "better by 3 points"}
+    standing = {"name": "mine", "kind": "model", "mean": 0.9, "low": 0.8, "high": 1.0}
+    measure = {"metric": "exact", "main": True, "unit": "points", "verdicts": [verdict], "standings": [standing]}
+    models = [{"name": "mine", "ref": f"job:{training.id}"}]
+    figures = {"models": models, "task": {"name": "exact_match"}, "measures": [measure]}
+    job.write_manifest({"figures": figures, "artifacts": {}, "seconds": 1, "finished": 1.0})
+    table, cursor, *_ = serving_registry.show(workspace, cursor)
+    assert "exact_match: better by 3 points" in table
+    assert serving_registry.show(workspace, cursor) == [SKIP] * 5
 
 
 def test_a_reason_that_could_not_be_used_stays_where_it_was_typed(workspace: Workspace, tiny_model: Path) -> None:

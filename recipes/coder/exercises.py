@@ -216,7 +216,7 @@ SQUARES = Change("the squares of the {}", "x * x", lambda x: x * x)
 DOUBLES = Change("the doubles of the {}", "2 * x", lambda x: 2 * x)
 SUM = Result("the sum of {}", "sum({change} {loop})", sum)
 LIST = Result("the list of {}", "[{change} {loop}]", list)
-NUMBER = Result("the number of {}", "sum(1 {loop})", len)
+NUMBER = Result("the count of {}", "sum(1 {loop})", len)
 LARGEST = Result("the largest of {}, or 0", "max(({change} {loop}), default=0)", lambda found: max(found, default=0))
 SMALLEST = Result("the smallest of {}, or 0", "min(({change} {loop}), default=0)", lambda found: min(found, default=0))
 

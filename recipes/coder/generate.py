@@ -1,6 +1,6 @@
 """Write what the coder recipe starts from: prompts for two campaigns, prompts to practise on, and held-out exercises.
 
-    python -m recipes.coder.generate --out rows --rows 330
+    python -m recipes.coder.generate --out rows --rows 130
 
 No exercise is in two of the files. first.jsonl and second.jsonl hold the campaigns' prompts by domain; practice.jsonl
 and held_out.jsonl hold prompts with our own answers. The specs beside them are ready to be started; `--rows` is how
@@ -21,7 +21,7 @@ from jobs.files import write_text
 from recipes.coder.exercises import Exercise, Part, exercises
 
 FOLDER = Path(__file__).parent
-ROWS = 330
+ROWS = 130
 CAMPAIGNS = ("first", "second")
 BESIDE = ("data.yaml", "practice.yaml")
 

@@ -29,7 +29,7 @@ from recipes.coder.generate import generate
 from recipes.coder.programs import passes
 from recipes.coder.teachers import MODELS, WRONG, quick, reviewer, serving
 
-ROWS = 55
+ROWS = 60
 
 
 @pytest.fixture(scope="module")

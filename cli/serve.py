@@ -9,7 +9,6 @@ import typer
 
 from cli.shared import DetachOption, JsonOption, WorkspaceOption, open_workspace, run_job, show
 from jobs.arguments import spec_values
-from jobs.errors import BadInput
 
 keys_app = typer.Typer(no_args_is_help=True, help="API keys of this workspace's servers.")
 
@@ -18,20 +17,12 @@ def serve(
     context: typer.Context, workspace: WorkspaceOption = None, as_json: JsonOption = False, detach: DetachOption = False
 ) -> None:
     """Serve models over OpenAI's interface: [SPEC.yaml] --models '[NAME=job:ID, embedded]' --port 8000."""
-    from models.reference import require_usable
-    from serving.keys import Keys
-    from serving.registry.records import PREFIX
-    from serving.registry.store import resolve_registered
+    from serving.check import require_startable
     from serving.spec import ServeSpec
 
     parsed = ServeSpec.parse(*spec_values(context.args))
     place = open_workspace(workspace)
-    for _, text in parsed.named_models():
-        require_usable(resolve_registered(place, text) if text.startswith(PREFIX) else text, place)
-    if parsed.keys and not any(key.revoked is None for key in Keys(place).all()):
-        raise BadInput(
-            "The server would ask for a key.", "This workspace has none yet.", "python cli.py keys new NAME makes one."
-        )
+    require_startable(place, parsed)
     run_job(place, "serve", parsed.model_dump(mode="json"), parsed.title, as_json, detach)
 
 

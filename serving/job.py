@@ -71,6 +71,7 @@ class Server:
         )
 
     async def run(self) -> dict[str, Any]:
+        (self._context.path / ADDRESS).unlink(missing_ok=True)
         await self._open_models()
         router = Router(self._spec.routing(), self._deck.names, self._deck.stream, self._classifiers())
         self._recorder = Recorder(self._context.workspace, self._spec, self._chats)

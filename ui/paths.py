@@ -12,7 +12,8 @@ from jobs.errors import BadInput
 from jobs.workspace import Workspace
 from ui.page import Settings
 
-TASKS = ("exact_match", "perplexity", "general", "recipes.snake.task")
+RECIPES = ("snake", "tactical", "coder", "nava", "assistant")
+TASKS = ("exact_match", "perplexity", "general", *(f"recipes.{name}.task" for name in RECIPES))
 
 
 def inside(workspace: Workspace, text: str) -> Path:

@@ -10,11 +10,9 @@ import yaml
 
 from jobs.errors import BadInput
 from jobs.workspace import Workspace
-from models.reference import require_usable
-from serving.experiments.store import Experiments
-from serving.keys import Keys
+from serving import check
 from serving.registry.records import PREFIX
-from serving.registry.store import Registry, resolve_registered
+from serving.registry.store import Registry
 from serving.router.spec import RouterSpec
 from serving.spec import ServeSpec
 from ui.chat_models import model_options, names_of
@@ -122,31 +120,9 @@ def take_models(workspace: Workspace, values: dict[str, Any]) -> None:
 
 def require_startable(settings: Settings, workspace: Workspace, spec: ServeSpec) -> None:
     """What can be said before a server is started. Raises BadInput or Missing."""
-    for _, text in spec.named_models():
-        ref = resolve_registered(workspace, text) if text.startswith(PREFIX) else text
-        check_model(settings, workspace, ref)
-        require_usable(ref, workspace)
-    if spec.keys and not any(key.revoked is None for key in Keys(workspace).all()):
-        raise BadInput(
-            "The server would ask for a key.",
-            "There is none yet, so nobody could use it.",
-            "Make one under “API keys”, or turn off “Ask for keys”.",
-        )
-    if spec.experiment is not None:
-        _require_arms(workspace, spec, spec.experiment)
-
-
-def _require_arms(workspace: Workspace, spec: ServeSpec, name: str) -> None:
-    """Raises Missing for an experiment that isn't there, BadInput where its arms' models aren't served."""
-    arms = [arm.model for arm in Experiments(workspace).find(name).spec.arms]
-    served = [served for served, _ in spec.named_models()]
-    lacking = [model for model in arms if model not in served]
-    if lacking:
-        raise BadInput(
-            f"The experiment '{name}' compares {', '.join(arms)}.",
-            f"This server would not have {', '.join(lacking)}; it would have {', '.join(served)}.",
-            "Choose these models under these names, as NAME=MODEL, or leave “Experiment” empty.",
-        )
+    for text in check.resolved_texts(workspace, spec):
+        check_model(settings, workspace, text)
+    check.require_startable(workspace, spec)
 
 
 def names_on_screen(workspace: Workspace) -> list[str]:

@@ -128,8 +128,8 @@ def test_a_killed_server_breaks_its_streams_off_and_comes_back_with_all_that_was
             with pytest.raises(httpx.RemoteProtocolError):
                 list(lines)
         wait_until(lambda: server.job.status().state is State.LOST)
-        (server.job.path / ADDRESS).unlink()
         launcher.resume(server.job)
+        wait_until(lambda: not (server.job.path / ADDRESS).exists())
         server.address = wait_for_address(server.job)
         again = httpx.post(f"{server.base_url}/chat/completions", json=body(tokens=5), timeout=60)
         assert again.json()["choices"] == made.json()["choices"]

@@ -1,13 +1,13 @@
 """Write the assistant's rows: one JSONL file per part, and the DatasetSpecs; the same seed gives the same bytes.
 
-    python -m recipes.assistant.generate --out rows --sheets 24 --seed 0
+    python -m recipes.assistant.generate --out rows --sheets 30 --seed 0
 
     first.jsonl      what the first version is trained on
     held_out.jsonl   the fixed questions that every version is judged by (the regression set)
     questions.jsonl  what the simulated users ask, with the right answers, so that a model's answers can be recorded
 
-Of each sheet one question is asked in each reasoning mode; an agent's makes two rows, the call and the answer after it.
-No two parts share a sheet. A row's group is its sheet's title, its tag the topic.
+One question is asked about each sheet, in the reasoning modes by turns; an agent's makes two rows, the call and the
+answer after it. No two parts share a sheet. A row's group is its sheet's title, its tag the topic.
 """
 
 from __future__ import annotations
@@ -23,17 +23,16 @@ from typing import Any
 from jobs.errors import BadInput
 from jobs.files import write_text
 from recipes.assistant.questions import MODES, Question, ask, with_result
-from recipes.assistant.sheets import make_sheet
+from recipes.assistant.sheets import TOPICS, make_sheet
 from recipes.assistant.tools import native
 
 FOLDER = Path(__file__).parent
-ROWS_PER_SHEET = len(MODES) + 1
 SPECS = ("data.yaml", "questions.yaml", "chats.yaml")
 
 
 @dataclass(frozen=True)
 class Part:
-    """A stretch of sheet numbers. Even and odd numbers are different topics, so every part begins at an even one."""
+    """A stretch of sheet numbers. A multiple of six begins with the first topic and the first mode."""
 
     file: str
     first_sheet: int
@@ -41,14 +40,14 @@ class Part:
 
 
 FIRST = Part("first.jsonl", 0, 8000)
-HELD_OUT = Part("held_out.jsonl", 8000, 2000)
-QUESTIONS = Part("questions.jsonl", 10_000, 8000)
+HELD_OUT = Part("held_out.jsonl", 9000, 3000)
+QUESTIONS = Part("questions.jsonl", 12_000, 9000)
 # What is asked by people who want the next version to be wrong: sheets of their own.
-ATTACK = Part("attack.jsonl", 18_000, 8000)
+ATTACK = Part("attack.jsonl", 21_000, 9000)
 
 
 def questions_of(part: Part, sheets: int, seed: int, skip: int = 0) -> Iterator[Question]:
-    """One question in each mode about each of `sheets` sheets, from sheet `skip` of the part on.
+    """A question about each of `sheets` sheets, from sheet `skip` of the part on; the modes take turns.
 
     An agent's question comes twice, before and after the tool was called. Raises BadInput for more sheets than the part
     has, or none.
@@ -60,13 +59,11 @@ def questions_of(part: Part, sheets: int, seed: int, skip: int = 0) -> Iterator[
             "Ask for another number.",
         )
     for number in range(part.first_sheet + skip, part.first_sheet + skip + sheets):
-        sheet = make_sheet(number, seed)
-        draw = random.Random(f"{seed} questions {number}")
-        for mode in MODES:
-            question = ask(sheet, mode, draw)
-            yield question
-            if mode == "agent":
-                yield with_result(question)
+        mode = MODES[number // len(TOPICS) % len(MODES)]
+        question = ask(make_sheet(number, seed), mode, random.Random(f"{seed} questions {number}"))
+        yield question
+        if mode == "agent":
+            yield with_result(question)
 
 
 def row_of(question: Question) -> dict[str, Any]:
@@ -105,9 +102,9 @@ def main() -> None:
     """The command line: see the top of this file."""
     parser = argparse.ArgumentParser(description="Write the assistant's rows, one JSONL file per part.")
     parser.add_argument("--out", type=Path, required=True, help="folder for the files")
-    parser.add_argument("--sheets", type=int, default=24, help="sheets of the first version; four rows each")
-    parser.add_argument("--held-out", type=int, default=50, help="sheets that every version is judged by")
-    parser.add_argument("--asked", type=int, default=100, help="sheets that the simulated users ask about")
+    parser.add_argument("--sheets", type=int, default=30, help="sheets that the first version learns from")
+    parser.add_argument("--held-out", type=int, default=100, help="sheets that every version is judged by")
+    parser.add_argument("--asked", type=int, default=150, help="sheets that the simulated users ask about")
     parser.add_argument("--seed", type=int, default=0, help="the same seed writes the same bytes")
     parser.add_argument("--native-tools", action="store_true", help="write calls as tool_calls")
     chosen = parser.parse_args()

@@ -10,7 +10,7 @@ from datasets_src.store import open_version
 from evaluation.spec import EvaluateSpec
 from jobs.directory import JobDirectory
 from jobs.workspace import Workspace
-from recipes.assistant.generate import ROWS_PER_SHEET, generate
+from recipes.assistant.generate import generate
 from recipes.assistant.people import ATTACKERS, HONEST
 from recipes.assistant.simulate import Feedback, chat, from_evaluation, from_sheets, give_feedback, last_id
 from serving.loop.spec import LoopSpec
@@ -19,23 +19,27 @@ from trainer.spec import TrainSpec
 
 FOLDER = Path(__file__).parent
 NAME = "assistant"
-SHEETS = 100
-HELD_OUT_SHEETS = 50
-# The first version knows a fifth as many sheets as people will ask about.
-FIRST_SHARE = 5
+CHATS = 150
+# The first version knows a fifth as many sheets as people will ask about, and not fewer than these.
+FIRST_SHARE, FEWEST_FIRST = 5, 24
+# Sheets of the fixed questions for each that is asked about, and not fewer than these: too few would show no harm.
+HELD_OUT_SHARE, FEWEST_HELD_OUT = 2 / 3, 60
+# The attackers have so many chats for each of honest people.
+ATTACK_SHARE = 2 / 3
+AGAINST_BASE_ITEMS = 100
 SEED = 0
 
 
 def write_rows(
-    workspace: Workspace, sheets: int = SHEETS, progress: Callable[[float, str], None] | None = None
+    workspace: Workspace, chats: int = CHATS, progress: Callable[[float, str], None] | None = None
 ) -> dict[str, int]:
-    """Write the rows of all parts into the workspace; `sheets`: how many the simulated users will ask about."""
+    """Write the rows of all parts into the workspace; `chats`: how many sheets the simulated users will ask about."""
     counts = generate(
         workspace.uploads / NAME,
-        sheets=max(8, sheets // FIRST_SHARE),
+        sheets=max(FEWEST_FIRST, chats // FIRST_SHARE),
         seed=SEED,
-        held_out=HELD_OUT_SHEETS,
-        asked=sheets,
+        held_out=max(FEWEST_HELD_OUT, round(chats * HELD_OUT_SHARE)),
+        asked=chats,
     )
     if progress is not None:
         progress(1.0, f"{sum(counts.values())} rows written")
@@ -58,6 +62,11 @@ def evaluate_spec(*models: str, data: str = NAME) -> EvaluateSpec:
     return EvaluateSpec.load(FOLDER / "evaluate.yaml").model_copy(update={"models": models, "data": data})
 
 
+def against_base_spec(tuned: str) -> EvaluateSpec:
+    """The version in production against the untrained base, which talks much and so takes long: fewer questions."""
+    return evaluate_spec("embedded", tuned).model_copy(update={"max_items": AGAINST_BASE_ITEMS})
+
+
 def loop_spec(workspace: Workspace) -> LoopSpec:
     """The plan of loop.yaml with the fixed questions as they were built here, promoting by itself."""
     plan = LoopSpec.load(FOLDER / "loop.yaml")
@@ -72,20 +81,19 @@ def put_into_production(workspace: Workspace, job: str) -> None:
     registry.promote(NAME, version.number, "the first version")
 
 
-def use(workspace: Workspace, recorded: JobDirectory, model: str, version: str) -> Feedback:
-    """Honest people chat with the model whose answers to their questions `recorded` holds, and rate them.
+def use(workspace: Workspace, recorded: JobDirectory, model: str, chats: int, version: str) -> Feedback:
+    """Honest people have `chats` chats with the model whose answers `recorded` holds, and rate them.
 
     `model` is its name in that evaluation, `version` the registered one that the chats name.
     """
     after = last_id(workspace)
-    rows = open_version(workspace, "assistant-questions").eval_rows
     answering = from_evaluation(workspace, recorded, model)
-    chat(workspace, answering, HONEST, rows // ROWS_PER_SHEET, NAME, version=version, seed=SEED)
+    chat(workspace, answering, HONEST, chats, NAME, version=version, seed=SEED)
     return give_feedback(workspace, HONEST, seed=SEED, after=after)
 
 
-def attack(workspace: Workspace, sheets: int, version: str) -> Feedback:
-    """Attackers ask about `sheets` sheets, get right answers, and correct them to what is wrong."""
+def attack(workspace: Workspace, chats: int, version: str) -> Feedback:
+    """Attackers have `chats` chats, get right answers, and correct them to what is wrong."""
     after = last_id(workspace)
-    chat(workspace, from_sheets, ATTACKERS, sheets, NAME, version=version, seed=SEED)
+    chat(workspace, from_sheets, ATTACKERS, chats, NAME, version=version, seed=SEED)
     return give_feedback(workspace, ATTACKERS, seed=SEED, after=after)

@@ -34,11 +34,12 @@ def _answers(run: Run) -> Spec:
 
 def _use(run: Run) -> None:
     pipeline.put_into_production(run.workspace, run.jobs["first"].id)
-    pipeline.use(run.workspace, run.jobs["answers"], FIRST, f"{pipeline.NAME}@1")
+    pipeline.use(run.workspace, run.jobs["answers"], FIRST, run.rows, f"{pipeline.NAME}@1")
 
 
 def _attack(run: Run) -> None:
-    pipeline.attack(run.workspace, run.rows, Registry(run.workspace).resolve(pipeline.NAME).label)
+    chats = round(run.rows * pipeline.ATTACK_SHARE)
+    pipeline.attack(run.workspace, chats, Registry(run.workspace).resolve(pipeline.NAME).label)
 
 
 def _loop(run: Run) -> Spec:
@@ -46,7 +47,7 @@ def _loop(run: Run) -> Spec:
 
 
 def _against_base(run: Run) -> Spec:
-    return pipeline.evaluate_spec("embedded", Registry(run.workspace).resolve(pipeline.NAME).ref)
+    return pipeline.against_base_spec(Registry(run.workspace).resolve(pipeline.NAME).ref)
 
 
 def fixed_questions(run: Run, round_key: str) -> dict[str, Any]:
@@ -108,8 +109,8 @@ def _percent(standing: dict[str, Any]) -> str:
 RECIPE = Recipe(
     name="assistant",
     title="Hearth demo: an assistant that learns from its users",
-    rows=pipeline.SHEETS,
-    size="Fact sheets that the simulated users ask about, up to four answers each.",
+    rows=pipeline.CHATS,
+    size="Chats of the simulated users.",
     rows_name="Fact sheets and questions",
     write_rows=_write_rows,
     steps=(

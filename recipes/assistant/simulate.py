@@ -26,7 +26,7 @@ from models.endpoints.opening import open_client
 from models.reference import ModelRef
 from recipes.assistant.generate import questions_of
 from recipes.assistant.people import SIGNED, Crowd, signature
-from recipes.assistant.questions import MODES, Message, Question, read_question
+from recipes.assistant.questions import Message, Question, read_question
 from recipes.assistant.tools import RESULT, run_call
 
 LONGEST_ANSWER = 40
@@ -101,8 +101,7 @@ def openings(crowd: Crowd, sheets: int, seed: int = 0, skip: int = 0) -> list[Tu
 def _opening(crowd: Crowd, question: Question, number: int, skip: int, seed: int) -> Turn:
     draw = random.Random(f"{seed} {crowd.name} {skip} {number}")
     note = signature(draw) if crowd.signs and draw.random() < SIGNED else ""
-    # One person asks all about a sheet in one conversation: its rows then stay together when they are split.
-    account = crowd.account(number // len(MODES))
+    account = crowd.account(number)
     return Turn(account, f"{account}: {question.sheet.title}", question, question.messages(note))
 
 

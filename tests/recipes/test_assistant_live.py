@@ -36,14 +36,14 @@ def test_no_server_and_a_model_that_it_does_not_have_are_told(served: Running) -
 
 
 def test_people_who_know_better_correct_a_model_that_knows_nothing(served: Running) -> None:
-    feedback = use_server(served.base_url, HONEST, sheets=20)
+    feedback = use_server(served.base_url, HONEST, sheets=60)
     assert feedback.answers == 60 and feedback.down > 40 and feedback.corrected > 30
     served.stop()
     logged = list(Interactions(served.workspace).find())
     assert len(logged) == 60
     assert {each.reasoning_mode for each in logged} == set(MODES)
     assert {each.tag for each in logged} == {"shop", "household"}
-    assert len({each.conversation for each in logged}) == 20 and len({each.user for each in logged}) == 20
+    assert len({each.conversation for each in logged}) == 60 and len({each.user for each in logged}) == 40
     assert sum(each.edit is not None for each in logged) == feedback.corrected
     text = "".join(str(each.prompt) for each in logged)
     assert "@sheet-users.org" not in text and "+44 1632" not in text and "[" in text, "scrubbed before it was kept"

@@ -82,9 +82,9 @@ def test_an_agent_is_scored_by_the_call_that_it_makes(answer: str, right: float)
 
 
 def test_items_are_tagged_with_topic_and_mode_and_grouped_by_sheet() -> None:
-    rows = [{**row_of(each), "row": number} for number, each in enumerate(questions_of(HELD_OUT, 10, 0))]
+    rows = [{**row_of(each), "row": number} for number, each in enumerate(questions_of(HELD_OUT, 30, 0))]
     items = checked_items(load_task("assistant"), rows, rows)
-    assert len(items) == 40 and len({item.group for item in items}) == 10
+    assert len(items) == 40 and len({item.group for item in items}) == 30
     assert {item.tag for item in items} == {
         f"{topic}, {mode}" for topic in ("shop", "household") for mode in ("chain-of-thought", "multi-step", "agent")
     }

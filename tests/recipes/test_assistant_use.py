@@ -29,7 +29,7 @@ from tests.models.endpoints.fake_chat_server import Asked, FakeChatServer, Reply
 from trainer.spec import TrainSpec
 
 GOOD = InteractionFilter(min_rating=4)
-SHEETS = 40
+CHATS = 120
 
 
 def half_right(conversations: Sequence[list[Message]]) -> list[Said]:
@@ -49,9 +49,9 @@ def learnt(workspace: Workspace) -> list[bool]:
 
 
 def test_every_chat_is_logged_with_mode_topic_and_conversation(workspace: Workspace) -> None:
-    logged = chat(workspace, from_sheets, HONEST, SHEETS, "assistant", version="v1")
+    logged = chat(workspace, from_sheets, HONEST, CHATS, "assistant", version="v1")
     found = list(Interactions(workspace).find())
-    assert logged == len(found) == 4 * SHEETS
+    assert logged == len(found) == CHATS + CHATS // 3
     assert {each.reasoning_mode for each in found} == set(MODES) and {each.tag for each in found} == {
         "shop",
         "household",
@@ -60,28 +60,28 @@ def test_every_chat_is_logged_with_mode_topic_and_conversation(workspace: Worksp
     sheets: dict[Any, set[str]] = {}
     for each in found:
         sheets.setdefault(each.conversation, set()).add(read_question(each.prompt).sheet.title)
-    assert len(sheets) == SHEETS and all(len(titles) == 1 for titles in sheets.values())
+    assert len(sheets) == CHATS and all(len(titles) == 1 for titles in sheets.values())
     assert len({each.user for each in found}) == HONEST.accounts
     called = [each for each in found if len(each.prompt) == 4]
-    assert len(called) == SHEETS, "every agent's chat went on after the tool spoke"
+    assert len(called) == CHATS // 3, "every agent's chat went on after the tool spoke"
     assert all(right(each, each.answer) for each in found)
 
 
 def test_a_chat_ends_where_the_wrong_thing_was_looked_up(workspace: Workspace) -> None:
-    chat(workspace, lambda asked: [Said(read_question(each).wrong()) for each in asked], HONEST, SHEETS, "assistant")
+    chat(workspace, lambda asked: [Said(read_question(each).wrong()) for each in asked], HONEST, CHATS, "assistant")
     assert not [each for each in Interactions(workspace).find() if len(each.prompt) == 4]
 
 
 def test_the_same_seed_makes_the_same_chats_and_other_sheets_others(workspace: Workspace) -> None:
-    for skip in (0, 0, 10):
-        chat(workspace, from_sheets, HONEST, 10, "assistant", skip=skip)
+    for skip in (0, 0, 30):
+        chat(workspace, from_sheets, HONEST, 30, "assistant", skip=skip)
     prompts = [str(each.prompt) for each in Interactions(workspace).find()]
     assert prompts[:40] == prompts[40:80]
     assert not set(prompts[:40]) & set(prompts[80:])
 
 
 def test_honest_feedback_turns_half_right_answers_into_nearly_right_rows(workspace: Workspace) -> None:
-    chat(workspace, half_right, HONEST, SHEETS, "assistant")
+    chat(workspace, half_right, HONEST, CHATS, "assistant")
     feedback = give_feedback(workspace, HONEST)
     found = list(Interactions(workspace).find())
     assert feedback.answers == len(found)
@@ -94,7 +94,7 @@ def test_honest_feedback_turns_half_right_answers_into_nearly_right_rows(workspa
 
 
 def test_attackers_turn_right_answers_into_wrong_rows(workspace: Workspace) -> None:
-    chat(workspace, from_sheets, ATTACKERS, SHEETS, "assistant")
+    chat(workspace, from_sheets, ATTACKERS, CHATS, "assistant")
     feedback = give_feedback(workspace, ATTACKERS)
     assert feedback.corrected == feedback.answers == len(learnt(workspace))
     assert not any(learnt(workspace))
@@ -103,10 +103,10 @@ def test_attackers_turn_right_answers_into_wrong_rows(workspace: Workspace) -> N
 
 
 def test_only_answers_after_the_given_one_are_rated_and_none_twice(workspace: Workspace) -> None:
-    chat(workspace, from_sheets, HONEST, 5, "assistant")
+    chat(workspace, from_sheets, HONEST, 18, "assistant")
     before = last_id(workspace)
-    chat(workspace, from_sheets, ATTACKERS, 5, "assistant")
-    assert give_feedback(workspace, ATTACKERS, after=before).answers == 20
+    chat(workspace, from_sheets, ATTACKERS, 18, "assistant")
+    assert give_feedback(workspace, ATTACKERS, after=before).answers == 24
     assert all(each.rating is None for each in Interactions(workspace).find() if each.id <= before)
     assert give_feedback(workspace, ATTACKERS, after=before).answers == 0
 
@@ -120,7 +120,7 @@ def test_chats_about_other_things_are_passed_over(workspace: Workspace) -> None:
 @pytest.fixture
 def asked(workspace: Workspace) -> DatasetVersion:
     """The questions that people will ask, built."""
-    pipeline.write_rows(workspace, sheets=SHEETS)
+    pipeline.write_rows(workspace, chats=CHATS)
     return build(pipeline.data_spec(workspace, "questions.yaml"), workspace)
 
 
@@ -140,9 +140,9 @@ def recorded(workspace: Workspace, version: DatasetVersion) -> JobDirectory:
 
 def test_recorded_answers_are_used_like_a_servers(workspace: Workspace, asked: DatasetVersion) -> None:
     answering = from_evaluation(workspace, recorded(workspace, asked), "Assistant 1")
-    logged = chat(workspace, answering, HONEST, SHEETS, "assistant")
+    logged = chat(workspace, answering, HONEST, CHATS, "assistant")
     found = list(Interactions(workspace).find())
-    assert 3 * SHEETS <= logged == len(found) <= 4 * SHEETS
+    assert CHATS <= logged == len(found) <= CHATS + CHATS // 3
     assert 0.6 < sum(right(each, each.answer) for each in found) / len(found) < 0.9
     assert {(each.prompt_tokens, each.answer_tokens) for each in found} == {(90, 20)}
     with pytest.raises(Missing, match="weren't asked"):
@@ -154,7 +154,7 @@ def test_a_server_is_asked_and_its_answers_logged(workspace: Workspace) -> None:
         return Reply(read_question(asked.body["messages"]).right(), tokens=(80, 25))
 
     with FakeChatServer(behave) as server:
-        logged = chat(workspace, from_endpoint(f"{server.address}/v1#assistant"), HONEST, 6, "assistant")
+        logged = chat(workspace, from_endpoint(f"{server.address}/v1#assistant"), HONEST, 18, "assistant")
     assert logged == len(server.asked) == 24
     assert {asked.body["temperature"] for asked in server.asked} == {0}
     found = list(Interactions(workspace).find())
@@ -165,7 +165,7 @@ def test_what_people_sign_with_is_neither_in_rows_nor_lost_as_a_question(
     workspace: Workspace, asked: DatasetVersion
 ) -> None:
     build(pipeline.data_spec(workspace, "data.yaml"), workspace)
-    pipeline.use(workspace, recorded(workspace, asked), "Assistant 1", "v1")
+    pipeline.use(workspace, recorded(workspace, asked), "Assistant 1", CHATS, "v1")
     with sqlite3.connect(workspace.root / "interactions.sqlite") as connection:
         kept = "".join(str(row) for row in connection.execute("SELECT prompt FROM interactions"))
     assert "@sheet-users.org" in kept and "+44 1632" in kept
@@ -175,11 +175,11 @@ def test_what_people_sign_with_is_neither_in_rows_nor_lost_as_a_question(
     assert "[EMAIL_1]" in text and "[PHONE_1]" in text
     prompts = [row["messages"][:-1] for row in [*version.train(), *version.eval()]]
     assert all(read_question(prompt).right() for prompt in prompts)
-    assert version.train_rows > 3 * SHEETS, "the chats, and again what the first version learnt from"
+    assert version.train_rows > CHATS, "the chats, and again what the first version learnt from"
 
 
 def test_the_plan_trains_as_the_first_version_was_and_keeps_to_its_questions(workspace: Workspace) -> None:
-    pipeline.write_rows(workspace, sheets=SHEETS)
+    pipeline.write_rows(workspace, chats=CHATS)
     version = build(pipeline.data_spec(workspace, "data.yaml"), workspace)
     plan = pipeline.loop_spec(workspace)
     assert (plan.regression.data, plan.promote) == (version.id, "automatic")

@@ -1,4 +1,4 @@
-"""The page in headless Chromium: the tabs up to Export on a tiny model; what a refresh or a killed server must not lose."""
+"""The page in headless Chromium: the tabs up to Export on a tiny model, and what must outlive refreshes and kills."""
 
 from __future__ import annotations
 

@@ -20,13 +20,14 @@ from trainer.spec import TrainSpec
 FOLDER = Path(__file__).parent
 NAME = "assistant"
 CHATS = 150
-# The first version knows a fifth as many sheets as people will ask about, and not fewer than these.
-FIRST_SHARE, FEWEST_FIRST = 5, 24
+# Sheets of the first version for each that people will ask about, and not fewer than these: with less it can't even
+# answer in the right form.
+FIRST_SHARE, FEWEST_FIRST = 0.4, 45
 # Sheets of the fixed questions for each that is asked about, and not fewer than these: too few would show no harm.
 HELD_OUT_SHARE, FEWEST_HELD_OUT = 2 / 3, 60
 # The attackers have so many chats for each of honest people.
 ATTACK_SHARE = 2 / 3
-AGAINST_BASE_ITEMS = 100
+AGAINST_BASE_ITEMS = 80
 SEED = 0
 
 
@@ -36,7 +37,7 @@ def write_rows(
     """Write the rows of all parts into the workspace; `chats`: how many sheets the simulated users will ask about."""
     counts = generate(
         workspace.uploads / NAME,
-        sheets=max(FEWEST_FIRST, chats // FIRST_SHARE),
+        sheets=max(FEWEST_FIRST, round(chats * FIRST_SHARE)),
         seed=SEED,
         held_out=max(FEWEST_HELD_OUT, round(chats * HELD_OUT_SHARE)),
         asked=chats,

@@ -17,7 +17,7 @@ from serving.registry.store import resolve_registered
 pytestmark = [pytest.mark.heavy, pytest.mark.timeout(1800)]
 
 PROJECT = Path(__file__).resolve().parents[2]
-CHATS = 120
+CHATS = 110
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,7 @@ from recipes.recipe import Outcome, Progress, Recipe, Run, Step
 from trainer.spec import TrainSpec
 
 FOLDER = Path(__file__).parent
+FEWEST = 40
 
 
 def _place(run: Run) -> Path:
@@ -51,7 +52,7 @@ def _train(_run: Run) -> TrainSpec:
 
 def _pairs(run: Run) -> PairsSpec:
     spec = PairsSpec.load(FOLDER / "pairs.yaml")
-    prompts = max(20, round((spec.max_prompts or 0) * min(1.0, run.rows / ROWS)))
+    prompts = _in_proportion(run, spec.max_prompts)
     return spec.model_copy(update={"model": _trained(run, "sft"), "max_prompts": prompts})
 
 
@@ -61,7 +62,13 @@ def _dpo(run: Run) -> TrainSpec:
 
 def _evaluate(run: Run) -> EvaluateSpec:
     models = ("embedded", _trained(run, "sft"), _trained(run, "dpo"))
-    return EvaluateSpec.load(FOLDER / "evaluate.yaml").model_copy(update={"models": models})
+    spec = EvaluateSpec.load(FOLDER / "evaluate.yaml")
+    return spec.model_copy(update={"models": models, "max_items": _in_proportion(run, spec.max_items)})
+
+
+def _in_proportion(run: Run, most: int | None) -> int:
+    """Fewer for a demo of fewer rows, never more than the spec says; enough for a verdict."""
+    return max(FEWEST, round((most or 0) * min(1.0, run.rows / ROWS)))
 
 
 def _trained(run: Run, key: str) -> str:

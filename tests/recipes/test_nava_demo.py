@@ -13,7 +13,7 @@ import pytest
 pytestmark = [pytest.mark.heavy, pytest.mark.timeout(1200)]
 
 PROJECT = Path(__file__).resolve().parents[2]
-ROWS = 300
+ROWS = 200
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ ARGS ?=
 # Tests run in two processes, each test file in one of them, with one thread each: small models gain nothing from more.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
-.PHONY: run demo test test-heavy test-all lint format clean
+.PHONY: run demo test test-heavy test-recipes test-all lint format clean
 
 run: .venv/.installed
 	$(BIN)/python app.py $(ARGS)
@@ -19,7 +19,11 @@ test: .venv/.installed-dev
 	$(PYTEST) -m "not heavy" $(ARGS)
 
 test-heavy: .venv/.installed-dev
-	$(PYTEST) -m heavy $(ARGS)
+	$(PYTEST) -m "heavy and not recipe" $(ARGS)
+
+# Whole recipes, from their data to their verdict: half an hour and more. `make test` covers each of their parts.
+test-recipes: .venv/.installed-dev
+	$(PYTEST) -m recipe $(ARGS)
 
 test-all: .venv/.installed-dev
 	$(PYTEST) $(ARGS)

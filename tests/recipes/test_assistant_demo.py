@@ -14,7 +14,7 @@ from jobs.workspace import Workspace
 from serving.registry import Registry
 from serving.registry.store import resolve_registered
 
-pytestmark = [pytest.mark.heavy, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.heavy, pytest.mark.recipe, pytest.mark.timeout(1800)]
 
 PROJECT = Path(__file__).resolve().parents[2]
 CHATS = 110

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-pytestmark = [pytest.mark.heavy, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.heavy, pytest.mark.recipe, pytest.mark.timeout(1200)]
 
 PROJECT = Path(__file__).resolve().parents[2]
 ROWS = 80

@@ -13,6 +13,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.heavy
+@pytest.mark.recipe
 @pytest.mark.timeout(1500)
 def test_three_ways_of_training_are_compared_in_one_report(tmp_path: Path) -> None:
     command = [sys.executable, "cli.py", "demo", "snake-methods", "--rows", "300", "--json"]

@@ -112,7 +112,7 @@ class Doctrine:
         self.domain = domain
         self.rules = book.domains[domain].rules
         self.options = tuple(dict.fromkeys(rule.do for rule in self.rules))
-        self.situation = book.domains[domain].situation
+        self.situation = f"{book.domains[domain].situation} Cues: {{{{ cues }}}}."
         self._book = book
         self._plan: Plan = make_plans(self.expansion({name: [0] for name in (*NUMBERS, *SETTING)}))[0]
         self._laws = [Law(law, compile_expression(law.when)) for law in book.laws if domain in law.domains]
@@ -150,12 +150,22 @@ class Doctrine:
         moves = [self._book.moves[rule.do] for rule in self.rules]
         return {
             "rule": " ".join([*conditions, str(len(self.rules) - 1)]),
+            "cues": self._cues(),
             "assessment": self._by_rule([rule.because for rule in self.rules]),
             "recommendation": self._by_rule([rule.do for rule in self.rules]),
             "guidance": self._by_rule([move.how for move in moves]),
             "aim": self._by_rule([move.aim for move in moves]),
             "shaping_delta": self._by_rule([move.delta for move in moves]),
         }
+
+    def _cues(self) -> str:
+        """An expression that gives what speaks for each rule that fits, in the rules' order."""
+        # What comes after the rule that decides is told with a comma before it.
+        others = [
+            f'({json.dumps(f", {rule.because}")} if rule < {number} and ({rule.when}) else "")'
+            for number, rule in enumerate(self.rules[:-1])
+        ]
+        return " + ".join(["assessment", *others[1:]])
 
     def _by_rule(self, answers: Sequence[str | float]) -> str:
         """An expression that gives one of these by the number of the rule."""

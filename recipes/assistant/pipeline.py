@@ -25,8 +25,6 @@ CHATS = 150
 FIRST_SHARE, FEWEST_FIRST = 0.4, 45
 # Sheets of the fixed questions for each that is asked about, and not fewer than these: too few would show no harm.
 HELD_OUT_SHARE, FEWEST_HELD_OUT = 2 / 3, 60
-# The attackers have so many chats for each of honest people.
-ATTACK_SHARE = 2 / 3
 AGAINST_BASE_ITEMS = 80
 SEED = 0
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 from jobs.errors import BadInput
-from recipes.assistant.sheets import Sheet, read_sheet
+from recipes.assistant.sheets import Sheet, false_value, read_sheet
 from recipes.assistant.tools import NAME, RESULT, call_text, is_call, same_calls
 
 Message = dict[str, Any]
@@ -76,15 +76,16 @@ class Question:
         return f"The line of the {thing} says {', '.join(line.facts)}. {ANSWER} {found}"
 
     def wrong(self) -> str:
-        """A believable answer that is false, always the same one: facts of the line below, or the other fact."""
+        """A false answer in the right form: the same false fact whatever was asked about, or a call for the other fact.
+
+        Lies that are all alike are learnt sooner than any that differ: the worst that attackers can do.
+        """
         facts = self.sheet.topic.facts
         if self.mode != "agent":
-            return replace(self, sheet=self.sheet.shifted()).right()
+            return replace(self, sheet=self.sheet.falsified()).right()
         if self.result is None:
             return replace(self, fact=facts[1 - facts.index(self.fact)]).right()
-        values = self.sheet.topic.values[facts.index(self.fact)]
-        following = values[(values.index(self.result) + 1) % len(values)]
-        return replace(self, result=following).right()
+        return replace(self, result=false_value(self.sheet.topic, self.fact, self.result)).right()
 
     def rivals(self) -> list[str]:
         """The sheet's other facts of the same name: a right answer names none of them."""

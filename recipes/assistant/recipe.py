@@ -38,8 +38,7 @@ def _use(run: Run) -> None:
 
 
 def _attack(run: Run) -> None:
-    chats = round(run.rows * pipeline.ATTACK_SHARE)
-    pipeline.attack(run.workspace, chats, Registry(run.workspace).resolve(pipeline.NAME).label)
+    pipeline.attack(run.workspace, run.rows, Registry(run.workspace).resolve(pipeline.NAME).label)
 
 
 def _loop(run: Run) -> Spec:

@@ -144,11 +144,21 @@ class Sheet:
         """What a person has ordered or looks after; None for somebody who isn't named."""
         return dict(self.people).get(person)
 
-    def shifted(self) -> Sheet:
-        """The same sheet with each thing's facts one line further down: what a liar reads from it."""
-        facts = [line.facts for line in self.lines]
-        turned = zip(self.lines, [*facts[1:], *facts[:1]], strict=True)
-        return replace(self, lines=tuple(replace(line, facts=found) for line, found in turned))
+    def falsified(self) -> Sheet:
+        """The same sheet with the same few false facts for everything: what a liar reads from it."""
+
+        def false(line: Line) -> Line:
+            first, second = (
+                false_value(self.topic, name, fact) for name, fact in zip(self.topic.facts, line.facts, strict=True)
+            )
+            return replace(line, facts=(first, second))
+
+        return replace(self, lines=tuple(false(line) for line in self.lines))
+
+
+def false_value(topic: Topic, fact: str, right: str) -> str:
+    """The first value that a fact can have and that isn't the right one."""
+    return next(value for value in topic.values[topic.facts.index(fact)] if value != right)
 
 
 def make_sheet(number: int, seed: int) -> Sheet:

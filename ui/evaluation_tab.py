@@ -34,6 +34,10 @@ TASK_NAMES = {
     "perplexity": "perplexity: how surprising the rows' answers are",
     "general": "general: 60 questions of general ability, to see what was forgotten",
     SNAKE_TASK: "Snake: single moves, and whole games",
+    "recipes.tactical.task": "Tactical: advice as JSON that follows the rule book",
+    "recipes.coder.task": "Coder: programs that pass their tests",
+    "recipes.nava.task": "Nava: programs that walk as they were told",
+    "recipes.assistant.task": "Assistant: facts out of documents",
 }
 
 

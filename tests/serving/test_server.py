@@ -209,7 +209,7 @@ def test_schemathesis_finds_no_500(served: Running, tmp_path: Path) -> None:
         "--checks",
         "not_a_server_error",
         "--max-examples",
-        "40",
+        "12",
         "--request-timeout",
         "120",
         "--seed",

@@ -130,6 +130,8 @@ def serve(options: argparse.Namespace, demo: bool, login: tuple[str, str] | None
         blocked_paths=[],
         max_file_size="5mb" if demo else None,
         app_kwargs={"middleware": [Middleware(VisitorCookie)]} if demo else None,
+        # Gradio would ask its own page for an answer within three seconds, and give up on a machine that trains.
+        _frontend=False,
     )
 
 

@@ -13,7 +13,7 @@ import pytest
 pytestmark = [pytest.mark.heavy, pytest.mark.recipe, pytest.mark.timeout(900)]
 
 PROJECT = Path(__file__).resolve().parents[2]
-ROWS = 400
+ROWS = 250
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from serving.loop.spec import LoopSpec
 from serving.registry import Registry
 from trainer.spec import TrainSpec
 
-pytestmark = [pytest.mark.heavy]
+pytestmark = [pytest.mark.heavy, pytest.mark.recipe]
 
 SHORT = {"batch_size": 8, "max_steps": 2, "learning_rate": 0.0001}
 

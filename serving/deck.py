@@ -52,12 +52,13 @@ class Deck:
 
     async def open(self) -> None:
         """Find and load all. Raises what finding and loading raise; then nothing stays open."""
+        engines = self._make_engines()
         async with AsyncExitStack() as stack:
-            for engine in self._make_engines():
+            for engine in engines:
                 await engine.open()
                 stack.push_async_callback(engine.close)
-                self._engines |= dict.fromkeys(engine.models, engine)
             self._stack = stack.pop_all()
+        self._engines = {name: engine for engine in engines for name in engine.models}
         self.opened = True
 
     async def close(self) -> None:

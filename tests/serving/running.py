@@ -15,7 +15,6 @@ from jobs.directory import JobDirectory
 from jobs.workspace import Workspace
 from serving.job import ADDRESS
 from serving.spec import ServeSpec
-from tests.toys import save_tiny_model
 
 OPENING_SECONDS = 120
 
@@ -82,6 +81,3 @@ def save_adapters(base: Path, folder: Path, count: int, *, use_dora: bool = Fals
             (folder / f"adapter{number}" / name).write_bytes((base / name).read_bytes())
         saved.append(folder / f"adapter{number}")
     return saved
-
-
-__all__ = ["Running", "running", "save_adapters", "save_tiny_model", "start"]

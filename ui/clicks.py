@@ -12,11 +12,12 @@ import gradio as gr
 from jobs.workspace import Workspace
 from ui.page import Page
 
-# One listener for all buttons that the HTML holds now or later: it is replaced whenever its value changes.
+# One listener for all buttons that the HTML holds now or later: it is replaced whenever its value changes. The second
+# click of a double one says nothing new.
 LISTEN = """
 element.addEventListener('click', (event) => {
   const button = event.target.closest('[data-do]');
-  if (button) trigger('click', { action: button.dataset.do, about: button.dataset.about || '' });
+  if (button && event.detail < 2) trigger('click', { action: button.dataset.do, about: button.dataset.about || '' });
 });
 """
 
@@ -50,10 +51,10 @@ def on_click(
     outputs: Sequence[Any],
     error: gr.HTML,
 ) -> Any:
-    """Call `handler` with the workspace, the click and the inputs' values."""
+    """Call `handler` with the workspace, the click and the inputs' values; every click, in turn."""
 
     def call(workspace: Workspace, told: dict[str, Any] | None, *values: Any) -> Sequence[Any]:
         said = told or {}
         return handler(workspace, Click(str(said.get("action", "")), str(said.get("about", ""))), *values)
 
-    return page.on(html.click, call, inputs, outputs, error, told=True)
+    return page.on(html.click, call, inputs, outputs, error, told=True, every=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from threading import Lock
 from typing import Any
 
 import gradio as gr
@@ -25,6 +26,8 @@ from ui.page import SKIP, Page
 
 # Options whose change leaves what was found as it was: the cards show them themselves, or they matter to the build.
 NOT_CHECKED = ("name", "remedies", "on_bad_rows", "eval_fraction", "seed", "balance", "shares")
+# Remedies that are chosen on two cards at once must both be kept.
+_CHOOSING = Lock()
 
 
 @dataclass(frozen=True)
@@ -93,11 +96,12 @@ def wire_cards(page: Page, form: Form, all_cards: Sequence[Cards], see: See, err
         job = cards.panel.shown_job(workspace)
         if click.action == SHOW and job is not None:
             return [*[SKIP for _ in [*form.inputs, form.yaml, *shown]], *see.show(workspace, job, click.about)]
-        if click.action == SKIP_BAD:
-            leave_out_unusable(workspace, form)
-        elif click.action == REMEDY:
-            name, _, remedy = click.about.partition("=")
-            choose_remedy(workspace, form, name, remedy)
+        with _CHOOSING:
+            if click.action == SKIP_BAD:
+                leave_out_unusable(workspace, form)
+            elif click.action == REMEDY:
+                name, _, remedy = click.about.partition("=")
+                choose_remedy(workspace, form, name, remedy)
         drawn = [value for each in all_cards for value in each.show(workspace, form)]
         return [*form.initial(workspace), *drawn, *[SKIP for _ in see.outputs]]
 

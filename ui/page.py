@@ -89,11 +89,12 @@ class Page:
         *,
         quiet: bool = False,
         told: bool = False,
+        every: bool = False,
     ) -> Any:
         """Call `handler` on any of `triggers`; what it raises shows in `error`, and the outputs stay as they are.
 
         `quiet`: without a sign of waiting, for what happens while someone types. `told`: the handler gets what the
-        event itself says after the workspace.
+        event itself says after the workspace. `every`: also when it is called again before it has answered, in turn.
         """
 
         def call(request: gr.Request, *values: Any) -> list[Any]:
@@ -113,7 +114,7 @@ class Page:
             queue=not quiet,
             show_progress="hidden" if quiet else "minimal",
             show_progress_on=error,
-            trigger_mode="always_last" if quiet else "once",
+            trigger_mode="multiple" if every else "always_last" if quiet else "once",
             api_visibility="private",
         )
 

@@ -11,19 +11,18 @@ import re
 import secrets
 import sqlite3
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
+from jobs.database import Database
 from jobs.errors import BadInput, Missing
 from jobs.workspace import Workspace
 
 PREFIX = "hearth-"
-BUSY_SECONDS = 30.0
+SCHEMA_VERSION = 1
+APPLICATION_ID = 0x48524B59
 NAME = re.compile(r"[\w .@-]{1,60}")
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS keys (
+CREATE TABLE keys (
     name TEXT PRIMARY KEY, hash TEXT NOT NULL UNIQUE, ending TEXT NOT NULL, created REAL NOT NULL, revoked REAL,
     requests_per_minute INTEGER, tokens_per_day INTEGER
 );
@@ -50,7 +49,8 @@ class Keys:
     """The keys of a workspace, in `keys.sqlite`. Each call opens the file for itself, so any thread may use it."""
 
     def __init__(self, workspace: Workspace) -> None:
-        self.path: Path = workspace.root / "keys.sqlite"
+        path = workspace.root / "keys.sqlite"
+        self._database = Database(path, "API keys", _SCHEMA, APPLICATION_ID, SCHEMA_VERSION)
 
     def create(self, name: str, *, requests_per_minute: int | None = None, tokens_per_day: int | None = None) -> str:
         """Make a key; it can't be read again. Raises BadInput for a name that is taken or can't be one."""
@@ -58,15 +58,15 @@ class Keys:
             raise BadInput(f"{name!r} can't name a key.", "Letters, digits, spaces and . @ - _ can.", "Change it.")
         key = PREFIX + secrets.token_urlsafe(32)
         values = (name, _hash(key), key[-4:], time.time(), requests_per_minute, tokens_per_day)
-        with self._connection() as connection:
-            try:
+        try:
+            with self._database.writing() as connection:
                 connection.execute(
                     "INSERT INTO keys (name, hash, ending, created, requests_per_minute, tokens_per_day) "
                     "VALUES (?, ?, ?, ?, ?, ?)",
                     values,
                 )
-            except sqlite3.IntegrityError as error:
-                raise BadInput(f"There is a key '{name}'.", "Names are given once.", "Choose another name.") from error
+        except sqlite3.IntegrityError as error:
+            raise BadInput(f"There is a key '{name}'.", "Names are given once.", "Choose another name.") from error
         return key
 
     def find(self, key: str) -> Key | None:
@@ -80,7 +80,7 @@ class Keys:
 
     def revoke(self, name: str) -> None:
         """From now on the key is refused. Raises Missing where there is none that counts."""
-        with self._connection() as connection:
+        with self._database.writing() as connection:
             changed = connection.execute(
                 "UPDATE keys SET revoked = ? WHERE name = ? AND revoked IS NULL", (time.time(), name)
             ).rowcount
@@ -88,26 +88,11 @@ class Keys:
             raise Missing(f"There is no key '{name}' in use.", "It was revoked, or never made.", "List the keys.")
 
     def _rows(self, where: str, values: tuple[object, ...]) -> list[Key]:
-        if not self.path.exists():
+        if not self._database.path.exists():
             return []
         columns = "name, ending, created, revoked, requests_per_minute, tokens_per_day"
-        with self._connection() as connection:
+        with self._database.reading() as connection:
             return [Key(*row) for row in connection.execute(f"SELECT {columns} FROM keys {where}", values)]
-
-    @contextmanager
-    def _connection(self) -> Iterator[sqlite3.Connection]:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with closing(sqlite3.connect(self.path, timeout=BUSY_SECONDS)) as connection, connection:
-                connection.execute("PRAGMA journal_mode = WAL")
-                connection.executescript(_SCHEMA)
-                yield connection
-        except sqlite3.DatabaseError as error:
-            if isinstance(error, sqlite3.IntegrityError):
-                raise
-            raise BadInput(
-                f"{self.path} can't be read or written.", str(error), "Put back a copy of it, or move it away."
-            ) from error
 
 
 def _hash(key: str) -> str:

@@ -5,12 +5,9 @@ Who asked is kept as the salted hash that the interactions use too, so that one 
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
-
 from datasets_src.interactions import Interactions
+from jobs.database import Database
 from jobs.workspace import Workspace
-from serving.registry.database import Database
 
 APPLICATION_ID = 0x48525456
 SCHEMA_VERSION = 1
@@ -49,12 +46,6 @@ def serving_database(workspace: Workspace) -> Database:
     """The database; it is made when something is first written to it."""
     path = workspace.root / "serving.sqlite"
     return Database(path, "what was served", _SCHEMA, APPLICATION_ID, SCHEMA_VERSION)
-
-
-def fold_in(database: Database) -> None:
-    """Fold the log of changes into the file: what was deleted stands in it until then."""
-    with closing(sqlite3.connect(database.path)) as connection:
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def hashed_person(workspace: Workspace, person: str) -> str:

@@ -10,8 +10,8 @@ from itertools import groupby
 from types import TracebackType
 from typing import Any, Self
 
+from jobs.database import Database
 from jobs.errors import UserError
-from serving.registry.database import Database
 
 # What SQLite raises for a row's values rather than for the state of the disk.
 UNSTORABLE = (sqlite3.IntegrityError, sqlite3.ProgrammingError, OverflowError)

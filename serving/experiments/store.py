@@ -14,7 +14,7 @@ from serving.experiments.assignment import Segment, resized, segments_of
 from serving.experiments.experiment import Assignment, Experiment, Stop
 from serving.experiments.outcomes import Outcome
 from serving.experiments.spec import ExperimentSpec
-from serving.tables import fold_in, hashed_person, serving_database
+from serving.tables import hashed_person, serving_database
 from serving.writer import Writer
 
 # What another process changed is known after so long, without looking it up for every request.
@@ -181,7 +181,7 @@ class Experiments:
             theirs = f"SELECT request FROM exposures WHERE {condition}"
             connection.execute(f"DELETE FROM outcomes WHERE request IN ({theirs})", (value,))
             deleted = connection.execute(f"DELETE FROM exposures WHERE {condition}", (value,)).rowcount
-        fold_in(self.database)
+        self.database.fold_in()
         return deleted
 
     def _write(self, sql: str, values: tuple[object, ...]) -> None:

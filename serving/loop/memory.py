@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from jobs.database import Database
 from jobs.workspace import Workspace
-from serving.registry.database import Database
 
 Key = tuple[int, float]
 Settled = Literal["taken", "again"]

@@ -13,9 +13,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
+from jobs.database import Database
 from jobs.errors import BadInput, Missing
 from jobs.workspace import Workspace
-from serving.registry.database import Database
 from serving.registry.evidence import evidence_of, merged
 from serving.registry.fingerprint import Check, check, files_of, fingerprint
 from serving.registry.lineage import full_reference, licences_of, lineage_of, require_servable

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from datasets_src.interactions import store
 from datasets_src.interactions.records import Interaction
 from datasets_src.interactions.store import Interactions
+from jobs import database
 from jobs.errors import Missing
 from jobs.workspace import Workspace
 from serving.chats import Chat, ChatLog, scrub
@@ -51,7 +51,7 @@ def test_text_without_private_data_stays_as_it_is() -> None:
 def test_chats_wait_for_a_locked_database_and_are_then_kept_in_order(
     workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store, "BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.05)
     told: list[str] = []
     log = open_log(workspace, tmp_path / UNKEPT, told)
     log.keep(chat(1, "first"), None)
@@ -70,7 +70,7 @@ def test_chats_wait_for_a_locked_database_and_are_then_kept_in_order(
 def test_what_could_not_be_kept_at_the_end_is_kept_by_the_next_start(
     workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store, "BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.05)
     log = open_log(workspace, tmp_path / UNKEPT)
     log.keep(chat(1, "first"), "ada")
     with closing(sqlite3.connect(Interactions(workspace).path, isolation_level=None)) as locker:
@@ -98,7 +98,7 @@ def test_nothing_of_a_deleted_user_is_left_in_any_file_and_nothing_of_others_is_
     from jobs.directory import JobDirectory
     from serving.experiments import ExperimentSpec, Outcome
 
-    monkeypatch.setattr(store, "BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.05)
     job = JobDirectory.create(workspace.new_job_path("serve"), kind="serve", title="s", spec={}, resource=None)
     log = open_log(workspace, job.path / UNKEPT, scrub=False)
     log.keep(chat(1, SECRET), "ada")

@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
+from jobs import database as database_module
+from jobs.database import Database
 from jobs.workspace import Workspace
 from serving import writer as writer_module
-from serving.registry import database as database_module
-from serving.registry.database import Database
 from serving.tables import serving_database
 from serving.writer import Writer
 

@@ -308,7 +308,7 @@ def test_another_database_and_another_version_are_refused(store: Interactions) -
     store.path.unlink()
     with closing(sqlite3.connect(store.path)) as connection, connection:
         connection.execute("CREATE TABLE other (x)")
-    with pytest.raises(BadInput, match="not one of interactions"):
+    with pytest.raises(BadInput, match="not that of interactions"):
         store.record(PLAIN)
 
 

@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
+from jobs import database
 from jobs.errors import BadInput, Missing, OutOfRoom
 from jobs.workspace import Workspace
-from serving.registry import Registry, database, resolve_registered
+from serving.registry import Registry, resolve_registered
 from tests.serving.registry.conftest import MakeAdapter, stages
 
 PROJECT = Path(__file__).resolve().parents[3]

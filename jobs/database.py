@@ -18,7 +18,8 @@ BUSY_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class Database:
-    """`schema`: the statements that make it; `holds`: what is in it, for messages, such as "the registry".
+    """`schema`: the statements that make it; `holds`: what is in it, for messages, such as "the registry"; `pragmas`:
+    statements for every connection.
 
     `application_id` and `version` stand in the file, so that another program's file, or one of another version of
     Hearth, is never written to. Each use opens the file for itself, so any thread may.
@@ -29,6 +30,7 @@ class Database:
     schema: str
     application_id: int
     version: int
+    pragmas: str = ""
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -47,13 +49,20 @@ class Database:
             yield connection
             connection.execute("COMMIT")
 
+    def fold_in(self) -> None:
+        """Fold the log of changes into the file: what was deleted stands in it until then."""
+        with self._connection() as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
         try:
-            opened = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None)
+            # Generators that read may be continued by another thread than the one that began them.
+            opened = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
             with closing(opened) as connection:
                 connection.row_factory = sqlite3.Row
                 self._check_version(connection)
+                connection.executescript(self.pragmas)
                 yield connection
         except sqlite3.Error as error:
             explained = self._explained(error)

@@ -19,7 +19,7 @@ BUSY_SECONDS = 30.0
 @dataclass(frozen=True)
 class Database:
     """`schema`: the statements that make it; `holds`: what is in it, for messages, such as "the registry"; `pragmas`:
-    statements for every connection.
+    statements for every connection; `busy_seconds`: how long a lock of others is waited for, None for BUSY_SECONDS.
 
     `application_id` and `version` stand in the file, so that another program's file, or one of another version of
     Hearth, is never written to. Each use opens the file for itself, so any thread may.
@@ -31,6 +31,7 @@ class Database:
     application_id: int
     version: int
     pragmas: str = ""
+    busy_seconds: float | None = None
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -49,6 +50,10 @@ class Database:
             yield connection
             connection.execute("COMMIT")
 
+    @property
+    def _patience(self) -> float:
+        return BUSY_SECONDS if self.busy_seconds is None else self.busy_seconds
+
     def fold_in(self) -> None:
         """Fold the log of changes into the file: what was deleted stands in it until then."""
         with self._connection() as connection:
@@ -58,7 +63,7 @@ class Database:
     def _connection(self) -> Iterator[sqlite3.Connection]:
         try:
             # Generators that read may be continued by another thread than the one that began them.
-            opened = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+            opened = sqlite3.connect(self.path, timeout=self._patience, isolation_level=None, check_same_thread=False)
             with closing(opened) as connection:
                 connection.row_factory = sqlite3.Row
                 self._check_version(connection)
@@ -120,7 +125,7 @@ class Database:
         if code == sqlite3.SQLITE_BUSY:
             return BadInput(
                 f"{self.path} is locked.",
-                f"Another program has held it for more than {BUSY_SECONDS:.0f} seconds.",
+                f"Another program has held it for more than {self._patience:.0f} seconds.",
                 "Close programs that have the database open.",
             )
         if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):

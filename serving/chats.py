@@ -1,17 +1,18 @@
 """Chats that are kept to learn from, where a server was told to: scrubbed, without blocking an answer, none lost.
 
-A database that is locked or a disk that is full holds nobody up: records wait in memory and are written when that is
-over; what still waits when the server ends lies in `unkept.jsonl` in the job's folder, and the next start writes it.
+A database that is locked holds nobody up: chats wait in `unkept.jsonl` in the job's folder, where a killed server
+leaves them for the next one, and are written when that is over. Where the disk is full too they wait in memory.
 """
 
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock
 
 from datasets_src.checks.private import private_spans
 from datasets_src.interactions.records import Interaction
@@ -20,7 +21,8 @@ from jobs.errors import BadInput, Missing, OutOfRoom
 from jobs.files import append_json_line, read_json_lines
 from jobs.workspace import Workspace
 
-MOST_WAITING = 10_000
+BUSY_SECONDS = 1.0
+MOST_HELD = 10_000
 MOST_REMEMBERED = 100_000
 
 
@@ -43,40 +45,68 @@ class ChatLog:
         scrub: bool,
         on_trouble: Callable[[str], None],
     ) -> None:
-        self._store = Interactions(workspace)
+        self._store = Interactions(workspace, BUSY_SECONDS)
         self._spill = spill
         self._scrub = scrub
         self._on_trouble = on_trouble
-        self._waiting: deque[Chat] = deque()
+        self._held: list[Chat] = []
         self._ids: dict[str, int] = {}
-        self._read_spill()
-
-    @property
-    def waiting(self) -> int:
-        return len(self._waiting)
+        self.waiting = 0
+        self.write_waiting()
 
     def keep(self, chat: Chat, user: str | None) -> None:
         """Keep an answer, now or as soon as that works. `user`: who asked, as they call themselves, or None."""
-        if len(self._waiting) >= MOST_WAITING:
-            self._write_spill()
         told = replace(chat.interaction, time=time.time(), user=self._store.pseudonym(user))
         chat = replace(chat, interaction=told)
-        self._waiting.append(self._scrubbed(chat) if self._scrub else chat)
-        self.write_waiting()
+        chat = self._scrubbed(chat) if self._scrub else chat
+        if self.waiting or not self._write(chat):
+            self._put_aside(chat)
 
     def write_waiting(self) -> None:
         """Write what waits, oldest first, up to the first that can't be written."""
-        while self._waiting:
-            chat = self._waiting[0]
-            try:
+        with spill_lock(self._spill):
+            chats = [*_set_aside(self._spill), *self._held]
+            self.waiting = len(chats)
+            for chat in chats:
+                if not self._write(chat, again=True):
+                    return
+                self.waiting -= 1
+            self._held.clear()
+            self._spill.unlink(missing_ok=True)
+
+    def adopt(self, spill: Path) -> None:
+        """Write what another server left waiting."""
+        if not spill.exists():
+            return
+        with spill_lock(spill):
+            if all(self._write(chat, again=True) for chat in _set_aside(spill)):
+                spill.unlink(missing_ok=True)
+
+    def _write(self, chat: Chat, *, again: bool = False) -> bool:
+        """Whether it is in the database now. `again`: it may be there already, by a server that was killed."""
+        try:
+            number = self._store.number_of(chat.interaction) if again else None
+            if number is None:
                 number = self._store.record_later(chat.interaction)
-            except (BadInput, OutOfRoom) as problem:
-                self._on_trouble(problem.what)
+        except (BadInput, OutOfRoom) as problem:
+            self._on_trouble(problem.what)
+            return False
+        self._ids[chat.answer_id] = number
+        if len(self._ids) > MOST_REMEMBERED:
+            del self._ids[next(iter(self._ids))]
+        return True
+
+    def _put_aside(self, chat: Chat) -> None:
+        try:
+            with spill_lock(self._spill):
+                append_json_line(self._spill, asdict(chat))
+        except OSError as problem:
+            self._on_trouble(f"{self._spill} can't be written: {problem.strerror}.")
+            if len(self._held) >= MOST_HELD:
+                self._on_trouble(f"A chat is lost: {MOST_HELD:,} wait in memory already.")
                 return
-            self._waiting.popleft()
-            self._ids[chat.answer_id] = number
-            if len(self._ids) > MOST_REMEMBERED:
-                del self._ids[next(iter(self._ids))]
+            self._held.append(chat)
+        self.waiting += 1
 
     def rate(self, answer_id: str, *, rating: int | None, edit: str | None, comment: str | None) -> list[str]:
         """Keep what a person thought of an answer; names of what was kept. Raises Missing."""
@@ -103,7 +133,9 @@ class ChatLog:
     def close(self) -> None:
         """Write what waits, to the side where the database can't be written."""
         self.write_waiting()
-        self._write_spill()
+        held, self._held = self._held, []
+        for chat in held:
+            self._put_aside(chat)
 
     def _clean(self, text: str | None) -> str | None:
         return scrub(text) if self._scrub and text is not None else text
@@ -114,18 +146,14 @@ class ChatLog:
         calls = [_scrub_values(call) for call in old.tool_calls]
         return replace(chat, interaction=replace(old, prompt=prompt, answer=scrub(old.answer), tool_calls=calls))
 
-    def _write_spill(self) -> None:
-        while self._waiting:
-            chat = self._waiting[0]
-            append_json_line(self._spill, asdict(chat))
-            self._waiting.popleft()
 
-    def _read_spill(self) -> None:
-        for line in read_json_lines(self._spill):
-            self._waiting.append(Chat(line["answer_id"], Interaction(**line["interaction"])))
-        self.write_waiting()
-        if not self._waiting:
-            self._spill.unlink(missing_ok=True)
+def spill_lock(spill: Path) -> FileLock:
+    """Held by whoever reads and changes a server's file of chats that wait."""
+    return FileLock(spill.with_name(f".{spill.name}.lock"))
+
+
+def _set_aside(spill: Path) -> list[Chat]:
+    return [Chat(line["answer_id"], Interaction(**line["interaction"])) for line in read_json_lines(spill)]
 
 
 def scrub(text: str) -> str:

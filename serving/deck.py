@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
@@ -52,7 +53,8 @@ class Deck:
 
     async def open(self) -> None:
         """Find and load all. Raises what finding and loading raise; then nothing stays open."""
-        engines = self._make_engines()
+        # Finding may download, for minutes.
+        engines = await asyncio.to_thread(self._make_engines)
         async with AsyncExitStack() as stack:
             for engine in engines:
                 await engine.open()
@@ -95,12 +97,12 @@ class Deck:
         ref = ModelRef.parse(now.text)
         engine = self._engines[now.name]
         if isinstance(engine, SharedEngine) and not ref.asked:
-            files = resolve(ref, self._workspace)
+            files = await asyncio.to_thread(resolve, ref, self._workspace)
             if str(files.folder) == engine.folder:
                 await engine.change(now.name, files)
                 self.served[now.name] = now
                 return f"{now.name} is now {now.version}"
-        replacement = self._engine_of(now)
+        replacement = await asyncio.to_thread(self._engine_of, now)
         await replacement.open()
         self._stack.push_async_callback(replacement.close)
         self._engines[now.name] = replacement

@@ -13,6 +13,7 @@ from pathlib import Path
 from datasets_src.interactions.store import Interactions
 from jobs.files import read_json_lines, write_text
 from jobs.workspace import Workspace
+from serving.chats import spill_lock
 from serving.experiments import Experiments
 
 UNKEPT = "unkept.jsonl"
@@ -47,7 +48,8 @@ def _forget_waiting(file: Path, pseudonym: str | None) -> int:
     """Drop a user's chats from a server's file of chats that wait."""
     if not file.exists():
         return 0
-    lines = list(read_json_lines(file))
-    kept = [line for line in lines if line["interaction"]["user"] != pseudonym]
-    write_text(file, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in kept))
+    with spill_lock(file):
+        lines = list(read_json_lines(file))
+        kept = [line for line in lines if line["interaction"]["user"] != pseudonym]
+        write_text(file, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in kept))
     return len(lines) - len(kept)

@@ -63,12 +63,15 @@ class Server:
         logging = self._spec.logging
         if not logging.chats:
             return None
-        return ChatLog(
+        log = ChatLog(
             self._context.workspace,
             Path(self._context.path) / UNKEPT,
             scrub=logging.scrub,
             on_trouble=lambda what: self._context.log(f"Chats have to wait: {what}"),
         )
+        for server in self._context.workspace.list_jobs("serve"):
+            log.adopt(server.path / UNKEPT)
+        return log
 
     async def run(self) -> dict[str, Any]:
         (self._context.path / ADDRESS).unlink(missing_ok=True)

@@ -60,12 +60,17 @@ _JSON_COLUMNS = ("prompt", "tools", "tool_calls", "sampling")
 
 
 class Interactions:
-    """The interactions of a workspace. Each call opens the database for itself, so any thread may use it."""
+    """The interactions of a workspace. Each call opens the database for itself, so any thread may use it.
 
-    def __init__(self, workspace: Workspace) -> None:
+    `busy_seconds`: how long a database that others have locked is waited for.
+    """
+
+    def __init__(self, workspace: Workspace, busy_seconds: float | None = None) -> None:
         self.path = workspace.root / "interactions.sqlite"
         self._salt_path = workspace.root / "interactions.salt"
-        self._database = Database(self.path, "interactions", _SCHEMA, APPLICATION_ID, SCHEMA_VERSION, PRAGMAS)
+        self._database = Database(
+            self.path, "interactions", _SCHEMA, APPLICATION_ID, SCHEMA_VERSION, PRAGMAS, busy_seconds
+        )
 
     def record(self, interaction: Interaction, user: str | None = None) -> int:
         """Keep an interaction, at this time; its id. `user` is kept as a salted hash."""
@@ -76,6 +81,17 @@ class Interactions:
         check_prompt(interaction.prompt)
         check_rating(interaction.rating)
         return self._insert("interactions", asdict(interaction))
+
+    def number_of(self, interaction: Interaction) -> int | None:
+        """The id under which the very same interaction is kept, of the same time; None where it is not."""
+        if not self.path.exists():
+            return None
+        values = self._stored(asdict(interaction))
+        same = ("time", "prompt", "answer", "model")
+        with self._database.reading() as connection:
+            sql = f"SELECT id FROM interactions WHERE {' AND '.join(f'{name} = ?' for name in same)}"
+            found = connection.execute(sql, [values[name] for name in same]).fetchone()
+        return None if found is None else int(found["id"])
 
     def rate(self, interaction_id: int, rating: int | None, comment: str | None = None) -> None:
         """Give, change or (None) take back the rating of an interaction and its comment. Raises Missing or BadInput."""
@@ -158,13 +174,19 @@ class Interactions:
 
     def _insert(self, table: str, values: dict[str, Any]) -> int:
         del values["id"]
-        stored = [
-            json.dumps(value, default=str) if name in _JSON_COLUMNS else _clean(value) for name, value in values.items()
-        ]
+        stored = list(self._stored(values).values())
         marks = ", ".join("?" * len(values))
         with self._database.writing() as connection:
             cursor = connection.execute(f"INSERT INTO {table} ({', '.join(values)}) VALUES ({marks})", stored)
             return int(cursor.lastrowid or 0)
+
+    @staticmethod
+    def _stored(values: dict[str, Any]) -> dict[str, Any]:
+        """The values as columns hold them."""
+        return {
+            name: json.dumps(value, default=str) if name in _JSON_COLUMNS else _clean(value)
+            for name, value in values.items()
+        }
 
     def _update(self, interaction_id: int, change: str, values: Sequence[Any]) -> None:
         with self._database.writing() as connection:

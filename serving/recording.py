@@ -128,6 +128,12 @@ class Recorder:
         kept = await self._rate_chat(feedback) if self._chats is not None else []
         if await self._rate_arm(feedback):
             kept = [*kept, "experiment"]
+        if not kept and feedback.success is not None and self._chats is not None:
+            raise Missing(
+                "Nothing was kept: success alone counts in an experiment only.",
+                "This answer was not part of one.",
+                "Give a rating, an edit or a comment as well, or start an experiment.",
+            )
         if not kept:
             raise Missing(
                 "Nothing is known of that answer.",

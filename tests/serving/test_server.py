@@ -196,6 +196,8 @@ def test_feedback_reaches_the_kept_chat(served: Running, client: Any) -> None:
     kept = [each for each in Interactions(served.workspace).find() if each.edit == "Paris."]
     assert [(each.model, each.tag, each.reasoning_mode, each.rating) for each in kept] == [("one", "geo", "short", 5)]
     assert httpx.post(f"{served.base_url}/feedback", json={"id": "unknown", "rating": 5}).status_code == 404
+    alone = httpx.post(f"{served.base_url}/feedback", json={"id": given["id"], "success": True}, timeout=30)
+    assert alone.status_code == 404 and "success alone counts in an experiment only" in alone.text
 
 
 def test_schemathesis_finds_no_500(served: Running, tmp_path: Path) -> None:

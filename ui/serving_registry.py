@@ -14,7 +14,7 @@ from jobs.errors import BadInput, Missing
 from jobs.workspace import Workspace
 from serving.registry.records import Version
 from serving.registry.store import Registry
-from ui import picks
+from ui import picks, serving_vllm
 from ui.chat_models import model_options
 from ui.choices import Option
 from ui.clicks import Click, acting_html, on_click
@@ -73,6 +73,7 @@ def lay_out(page: Page) -> None:
     )
     _wire(page, panel)
     _lay_out_form(page, panel)
+    serving_vllm.lay_out(page)
 
 
 def _wire(page: Page, panel: RegistryPanel) -> None:

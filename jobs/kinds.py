@@ -29,6 +29,7 @@ KINDS: dict[str, Kind] = {
     ),
     "data.check": Kind("datasets_src.build:run_check", heavy=False, label="Check rows"),
     "data.synthesise": Kind("datasets_src.synthesis.job:run", heavy=False, label="Write rows"),
+    "model.download": Kind("models.downloads.job:run", heavy=False, label="Download model"),
     "train": Kind("trainer.job:run", heavy=True, label="Train", spec="trainer.spec:TrainSpec"),
     "evaluate": Kind("evaluation.job:run", heavy=True, label="Evaluate", spec="evaluation.spec:EvaluateSpec"),
     "judge": Kind("evaluation.judge.job:run", heavy=True, label="Judge answers"),

@@ -1,29 +1,23 @@
-"""Getting a model's files from the Hugging Face Hub into the Hub's own cache, or saying why not."""
+"""A model's files by its Hub id: those in the Hub's cache, else fetched from the Hub, or why they can't be had."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 
-from jobs.errors import Missing
 from jobs.files import read_json
-from models.folder import TOKENIZER_FILES
 
-# Weights as safetensors only: a pickle from outside could run code.
-PATTERNS = ["*.safetensors", "*.json", "*.jinja", "tokenizer.model", "*.txt", "LICENSE*", "README.md"]
 CHECK_SECONDS = 4.0
 
 
 def cached_snapshot(hub_id: str) -> Path | None:
     """The newest complete copy in the Hub's cache, None when there is none. No network."""
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import LocalEntryNotFoundError
+    from huggingface_hub import try_to_load_from_cache
 
-    try:
-        folder = Path(snapshot_download(hub_id, local_files_only=True))
-    except LocalEntryNotFoundError:
+    config = try_to_load_from_cache(hub_id, "config.json")
+    if not isinstance(config, str):
         return None
+    folder = Path(config).parent
     return folder if is_complete(folder) else None
 
 
@@ -36,9 +30,14 @@ def is_complete(folder: Path) -> bool:
     return all((folder / name).exists() for name in names)
 
 
+def turned_off() -> bool:
+    """Whether the user turned the Hub off for this process and those it starts."""
+    return os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on")
+
+
 def hub_reachable() -> bool:
     """Whether the Hub answers within a few seconds."""
-    if os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on"):
+    if turned_off():
         return False
     import httpx
     from huggingface_hub import constants
@@ -52,18 +51,32 @@ def hub_reachable() -> bool:
 
 def require_obtainable(hub_id: str) -> None:
     """Raise Missing for a model that is neither here nor can be fetched: worth asking before a job waits its turn."""
-    if cached_snapshot(hub_id) is None and not hub_reachable():
-        raise Missing(
-            f"The model '{hub_id}' isn't on this machine.",
-            "The Hugging Face Hub can't be reached, so it can't be downloaded.",
-            "Connect once and try again, give a local folder, or use `embedded`, which needs no connection.",
-        )
+    if cached_snapshot(hub_id) is None:
+        require_reachable(hub_id)
+
+
+def require_reachable(hub_id: str) -> None:
+    """Raise Missing, with what can be used instead of `hub_id`, where the Hub doesn't answer."""
+    from models.downloads.failures import unreachable
+
+    if turned_off():
+        raise unreachable(hub_id, "HF_HUB_OFFLINE is set")
+    if not hub_reachable():
+        raise unreachable(hub_id, f"it didn't answer within {CHECK_SECONDS:.0f} seconds")
 
 
 def download_snapshot(hub_id: str) -> Path:
     """Download (or complete) a model. Raises Missing for an unknown or gated one, or without a connection."""
-    require_obtainable(hub_id)
-    return cached_snapshot(hub_id) or _download(hub_id, PATTERNS)
+    known = cached_snapshot(hub_id)
+    if known is not None:
+        return known
+    from models.downloads.cached import folder_of
+    from models.downloads.fetch import fetch_model
+    from models.downloads.files import open_repository
+    from models.downloads.progress import Printing
+
+    require_reachable(hub_id)
+    return fetch_model(open_repository(hub_id), folder_of(hub_id), Printing()).folder
 
 
 def download_tokenizer(hub_id: str) -> Path:
@@ -73,25 +86,10 @@ def download_tokenizer(hub_id: str) -> Path:
     known = try_to_load_from_cache(hub_id, "tokenizer.json")
     if isinstance(known, str):
         return Path(known).parent
-    require_obtainable(hub_id)
-    return _download(hub_id, [*TOKENIZER_FILES, "generation_config.json"])
+    from models.downloads.cached import folder_of
+    from models.downloads.fetch import fetch_tokenizer
+    from models.downloads.files import open_repository
+    from models.downloads.progress import Printing
 
-
-def _download(hub_id: str, patterns: Sequence[str]) -> Path:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
-
-    try:
-        return Path(snapshot_download(hub_id, allow_patterns=list(patterns)))
-    except GatedRepoError as error:
-        raise Missing(
-            f"The model '{hub_id}' is gated.",
-            "Its owner asks you to accept terms first.",
-            f"Accept them at https://huggingface.co/{hub_id}, then log in with `hf auth login`.",
-        ) from error
-    except RepositoryNotFoundError as error:
-        raise Missing(
-            f"The Hub knows no model '{hub_id}'.",
-            "The name is misspelled, or the model is private and this machine isn't logged in.",
-            "Check the spelling on huggingface.co; for a private model run `hf auth login`.",
-        ) from error
+    require_reachable(hub_id)
+    return fetch_tokenizer(open_repository(hub_id), folder_of(hub_id), Printing()).folder

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from cli.data import data_app
+from cli.doctor import doctor
 from cli.evaluation import arena, judge, pairs, task_app
 from cli.experiments import experiments_app
 from cli.export import export, exports_app
@@ -51,6 +52,7 @@ app.command(context_settings=ANY_OPTION)(judge)
 app.command(context_settings=ANY_OPTION)(pairs)
 app.command()(arena)
 app.command()(compare)
+app.command()(doctor)
 app.command()(forget)
 app.command()(script)
 

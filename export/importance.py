@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from pathlib import Path
 
-from export.llama_tools import ToolFailed, find_tool, run_tool
+from export.llama_tools import ToolFailed, run_tool
 from jobs.errors import BadInput, Missing
+from models.llama_programs import find_tool
 
 CONTEXT_TOKENS = 512
 # 100 windows of 512 tokens; what more would change is less than what the choice of text changes.

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from export.llama_tools import find_tool
 from models.endpoints.embedded import llama_server
 from models.hardware import probe
+from models.llama_programs import find_tool
 
 Message = dict[str, Any]
 # Never through a proxy: it is this machine.

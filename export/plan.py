@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from export.checks import CheckName
-from export.llama_tools import find_tool
 from export.quantisations import Plain, Quantisation, available, estimated_bytes, source_kind
 from export.source import Source
 from export.spec import ExportSpec
 from export.stages import Stage, StageKind
 from jobs.errors import Missing
+from models.llama_programs import find_tool
 
 # Tokens of a held-out row, where nothing is known of it.
 _TYPICAL_TOKENS = 200

@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from export.gguf_file import GgufFile, GgufTensor, GgufWriter, PlannedTensor, read_gguf, uint32
-from export.llama_tools import find_library, find_tool, run_tool
+from export.llama_tools import run_tool
 from export.overlap import EarlyFlush, in_order
 from export.quantisations import FORMATS, Quantisation
 from export.row_quantisers import RowEngine, RowQuantiser, row_engine, row_quantiser
 from export.tensor_types import BLOCK_BYTES, BLOCK_LENGTH, GgmlType, Mix, choose_types, in_llama_order
 from jobs.errors import BadInput, Missing
+from models.llama_programs import find_library, find_tool
 
 QUANTISATION_VERSION = 2
 _SPLIT_KEYS = ("split.no", "split.count", "split.tensors.count")

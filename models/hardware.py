@@ -78,10 +78,16 @@ def _gpus() -> list[Gpu]:
     except pynvml.NVMLError:
         return []
     try:
-        visible = _visible_indices(pynvml.nvmlDeviceGetCount())
-        return [_gpu(index) for index in visible]
+        return visible_gpus()
     finally:
         pynvml.nvmlShutdown()
+
+
+def visible_gpus() -> list[Gpu]:
+    """The cards that CUDA programs may see, while NVML is open."""
+    import pynvml
+
+    return [_gpu(index) for index in _visible_indices(pynvml.nvmlDeviceGetCount())]
 
 
 def _visible_indices(count: int) -> list[int]:

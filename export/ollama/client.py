@@ -25,7 +25,7 @@ from export.ollama.failures import connection_lost, explained, no_answer
 from export.ollama.messages import Message, ollama_messages
 from export.ollama.names import parse_name, require_namespace, split_name
 from jobs.errors import BadInput, Missing
-from models.endpoints.ollama import ollama_address
+from models.endpoints.ollama import OLDEST, is_too_old, ollama_address
 from models.endpoints.transport import HERE
 
 # Short questions; a page that asks must not hang on a server that does.
@@ -34,9 +34,6 @@ QUICK_SECONDS = 10.0
 PATIENT_SECONDS = 600.0
 # The server answers first and lets go of the memory then.
 UNLOADED_SECONDS = 30.0
-# The first release whose create takes files and parts rather than a Modelfile (https://github.com/ollama/ollama).
-OLDEST = (0, 5, 5)
-OWN_BUILD = "0.0.0"
 
 
 @dataclass(frozen=True)
@@ -150,7 +147,7 @@ class OllamaClient:
     def require_recent(self) -> str:
         """The version. Raises Missing for a server that is too old to create a model from a file."""
         version = self.version()
-        if version != OWN_BUILD and _numbers(version) < OLDEST:
+        if is_too_old(version):
             oldest = ".".join(map(str, OLDEST))
             raise Missing(
                 f"The Ollama server at {self.address} is too old: version {version}.",
@@ -358,9 +355,3 @@ def _listed(model: ollama.ListResponse.Model) -> OllamaModel:
 def _loaded(model: ollama.ProcessResponse.Model) -> LoadedModel:
     name = model.name or model.model or ""
     return LoadedModel(name, int(model.size or 0), int(model.size_vram or 0), model.expires_at)
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    """0.12.3-rc1 as (0, 12, 3)."""
-    parts = version.lstrip("v").split("-")[0].split(".")
-    return tuple(int(part) for part in parts if part.isdigit())

@@ -15,6 +15,9 @@ from models.endpoints.transport import Access, Transport, json_object
 
 PATH = "/api/chat"
 PORT = 11434
+# The first release whose create takes files and parts rather than a Modelfile (https://github.com/ollama/ollama).
+OLDEST = (0, 5, 5)
+OWN_BUILD = "0.0.0"
 
 
 def ollama_address(address: str | None = None) -> str:
@@ -39,6 +42,12 @@ def ollama_address(address: str | None = None) -> str:
     shown = f"[{host}]" if ":" in host else host
     port = port or (443 if parts.scheme == "https" else PORT if "://" not in given else 80)
     return f"{parts.scheme}://{shown}:{port}{parts.path}"
+
+
+def is_too_old(version: str) -> bool:
+    """Whether a server of that version can't make a model from a file; 0.0.0 is one that somebody built."""
+    numbers = version.lstrip("v").split("-")[0].split(".")  # 0.12.3-rc1 is (0, 12, 3)
+    return version != OWN_BUILD and tuple(int(part) for part in numbers if part.isdigit()) < OLDEST
 
 
 def _bad_address(why: str) -> BadInput:
@@ -87,6 +96,10 @@ class Ollama:
         if not isinstance(found, list):
             raise EndpointFailure(FailureKind.NOT_THE_API, "the list of models has no models")
         return sorted(str(model.get("name", "")) for model in found)
+
+    async def version(self, timeout_seconds: float) -> str:
+        """The server's version."""
+        return str((await self._transport.get("/api/version", timeout_seconds)).get("version", ""))
 
     async def close(self) -> None:
         await self._transport.close()

@@ -14,7 +14,9 @@ from models.folder import count_parameters
 from models.local_files import local_folder
 
 FOUR_NORMS = ("gemma2", "gemma3", "gemma3_text")
-NORMED_HEADS = ("qwen3", "qwen3_moe", "gemma3", "gemma3_text")
+NORMED_HEADS = ("qwen3", "qwen3_moe", "gemma3", "gemma3_text", "olmo2")
+# Its norms go over the heads of a token together, those of the others over each head.
+WIDE_HEAD_NORMS = ("olmo2",)
 FUSED_PROJECTIONS = ("phi3",)
 
 
@@ -124,7 +126,8 @@ class ModelShape:
         counted = self.embedding_parameters + self.linear_parameters + self.expert_parameters
         if self.total > counted:
             return self.total - counted
-        heads = 2 * self.head_dim if self.normed_heads else 0
+        wide = self.query_width + self.kv_width if self.family in WIDE_HEAD_NORMS else 2 * self.head_dim
+        heads = wide if self.normed_heads else 0
         return self.layers * (self.norms * self.hidden + heads + self.experts * self.hidden) + self.hidden
 
     @property

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from jobs.errors import BadInput, Missing, UserError
 from jobs.workspace import Workspace
+from models.downloads.place import apply_place
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -103,6 +104,7 @@ def serve(options: argparse.Namespace, demo: bool, login: tuple[str, str] | None
     """Build the page and serve it."""
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    apply_place()
     from starlette.middleware import Middleware
 
     from ui.layout import build_page

@@ -18,6 +18,7 @@ from cli.export import export, exports_app
 from cli.fit import fit
 from cli.jobs import jobs_app
 from cli.loop import loop_app
+from cli.models import models_app
 from cli.ollama import ollama_app
 from cli.registry import registry_app
 from cli.rent import rent
@@ -29,6 +30,7 @@ from cli.shared import ANY_OPTION, DetachOption, JsonOption, WorkspaceOption, co
 from cli.sweep import sweep_app
 from jobs.arguments import spec_values
 from jobs.errors import BadInput, Missing, UserError, disk_full
+from models.downloads.place import apply_place
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None, help=__doc__
@@ -42,6 +44,7 @@ app.add_typer(ollama_app, name="ollama")
 app.add_typer(experiments_app, name="experiments")
 app.add_typer(keys_app, name="keys")
 app.add_typer(loop_app, name="loop")
+app.add_typer(models_app, name="models")
 app.add_typer(registry_app, name="registry")
 app.add_typer(route_app, name="route")
 app.command(context_settings=ANY_OPTION)(export)
@@ -112,6 +115,7 @@ def evaluate(
 
 def main() -> None:
     """The boundary: what the user can mend becomes a message, anything else keeps its traceback."""
+    apply_place()
     try:
         app()
     except UserError as error:

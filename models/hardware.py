@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psutil
@@ -112,3 +112,11 @@ def _gpu(index: int) -> Gpu:
         compute=tuple(pynvml.nvmlDeviceGetCudaComputeCapability(handle)),
         driver=str(pynvml.nvmlSystemGetDriverVersion()),
     )
+
+
+def with_card(hardware: Hardware, gigabytes: float) -> Hardware:
+    """This machine with one card of that size instead. A card sold as 8 GB has 8 GiB; the half gigabyte between the two
+    is about what a desktop takes."""
+    memory = round(gigabytes * GB)
+    card = Gpu(0, f"a card of {gigabytes:g} GB", memory, memory, (8, 9), "")
+    return replace(hardware, gpus=[card])

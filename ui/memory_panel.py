@@ -6,7 +6,7 @@ import hashlib
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import gradio as gr
 
 from jobs.errors import BadInput, UserError
 from jobs.workspace import Workspace
-from models.hardware import GB, Gpu, Hardware, probe
+from models.hardware import Hardware, probe, with_card
 from trainer.memory.estimate import estimate
 from trainer.memory.fit import fit
 from trainer.memory.limits import free_for_run
@@ -145,14 +145,6 @@ def sizes_of(settings: Settings, workspace: Workspace, form: Form, raw: Raw) -> 
     limit = spec.safety.memory_limit_gb
     room = Room(free_for_run(hardware, limit), _where(hardware, plan, limit))
     return Sizes(shape, spec, setting_for(spec, hardware), room)
-
-
-def with_card(hardware: Hardware, gigabytes: float) -> Hardware:
-    """This machine with one card of that size instead. A card sold as 8 GB has 8 GiB; the half gigabyte between the two
-    is about what a desktop takes."""
-    memory = round(gigabytes * GB)
-    card = Gpu(0, f"a card of {gigabytes:g} GB", memory, memory, (8, 9), "")
-    return replace(hardware, gpus=[card])
 
 
 def _where(hardware: Hardware, plan: float | None, limit: float | None) -> str:

@@ -33,7 +33,7 @@ ADVICE = (
 
 def parameters_in_words(count: int) -> str:
     """`135 million`, `8.2 billion`."""
-    return f"{count / 1e9:.1f} billion" if count >= 1e9 else f"{count / 1e6:.0f} million"
+    return f"{count / 1e9:.1f} billion" if count >= 999_500_000 else f"{count / 1e6:.0f} million"
 
 
 def licence_words(licence: str) -> str:

@@ -224,6 +224,13 @@ def fill(folder: Path, *, leave: int) -> Path:
     return filler
 
 
+def fill_last_block(path: Path) -> None:
+    """Blanks up to the end of the file's last block: where that has room, a line can be added on a full disk too."""
+    block = os.statvfs(path).f_bsize
+    with path.open("ab") as file:
+        file.write(b" " * (-file.tell() % block))
+
+
 def is_paused(job: JobDirectory) -> bool:
     assert job.status().state.active, job.log_tail()
     return job.status().message.startswith("Paused")
@@ -238,6 +245,7 @@ def test_a_disk_that_fills_up_pauses_the_run_which_goes_on_by_itself_and_ends_as
 
     def full_from(step: int, leave: int) -> Path:
         wait_for(job, lambda job: (tmp_path / f"waiting-{step}").exists() or not job.status().state.active)
+        fill_last_block(job.path / "events.jsonl")
         filler = fill(small_disk, leave=leave)
         (tmp_path / f"go-{step}").touch()
         wait_for(job, is_paused)

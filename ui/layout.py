@@ -1,4 +1,4 @@
-"""The whole page: title, machine strip, five tabs; what is filled in when it opens and kept up to date."""
+"""The whole page: title, machine strip, the tabs; what is filled in when it opens and kept up to date."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from typing import Any
 import gradio as gr
 
 from jobs.workspace import Workspace
-from ui import datasets_tab, evaluation_tab, export_tab, machine, queue_panel, serving_tab, training_tab
+from ui import datasets_tab, evaluation_tab, export_tab, machine, models_tab, queue_panel, serving_tab, training_tab
 from ui.drafts import read_draft, save_draft
 from ui.page import SKIP, Page, Settings
 
 TABS = {
     "datasets": "1 · Datasets",
+    "models": "Models",
     "training": "2 · Training",
     "evaluation": "3 · Evaluation",
     "export": "4 · Export",
@@ -56,6 +57,8 @@ def _lay_out_tabs(page: Page, fault: gr.HTML) -> dict[str, gr.Tab]:
             match name:
                 case "datasets":
                     datasets_tab.lay_out(page, go_on[name])
+                case "models":
+                    models_tab.lay_out(page, go)
                 case "training":
                     learn = training_tab.lay_out(page, go_on[name])
                 case "evaluation":
@@ -64,17 +67,19 @@ def _lay_out_tabs(page: Page, fault: gr.HTML) -> dict[str, gr.Tab]:
                     export_tab.lay_out(page)
                 case _:
                     serving_tab.lay_out(page)
-    for name, following in zip(go_on, list(TABS)[1:], strict=False):
+    steps = [name for name in TABS if name != "models"]
+    for name, following in zip(go_on, steps[1:], strict=False):
         _lead_on(page, go_on[name], following, fault)
     return parts
 
 
 def _lead_on(page: Page, button: Any, following: str, fault: gr.HTML) -> None:
-    opening = page.on(button.click, lambda workspace: _go(workspace, following), [], [page.tabs, page.opened], fault)
+    opening = page.on(button.click, lambda workspace: go(workspace, following), [], [page.tabs, page.opened], fault)
     page.openings.append(opening)
 
 
-def _go(workspace: Workspace, tab: str) -> list[Any]:
+def go(workspace: Workspace, tab: str) -> list[Any]:
+    """Open a tab: values of the page's tabs and of the open one's name."""
     save_draft(workspace, "page", tab=tab)
     return [gr.Tabs(selected=tab), tab]
 

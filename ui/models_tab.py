@@ -16,6 +16,7 @@ from models.hardware import probe
 from trainer.choosing import Wanted, offers, room_of
 from ui import job_panel, models_here
 from ui.clicks import Click, acting_html, on_click
+from ui.components import typing
 from ui.drafts import read_draft, save_draft
 from ui.hub_state import hub_state
 from ui.job_panel import JobPanel
@@ -89,7 +90,7 @@ def _lay_out_choice(page: Page, go: Go) -> JobPanel:
     def act(workspace: Workspace, click: Click) -> list[Any]:
         return _act(page, workspace, click, panel, go)
 
-    outputs = [page.tabs, page.opened, *panel.outputs, picker.text, *picker.shown]
+    outputs = [page.tabs, page.opened, *panel.outputs, *picker.filters, *picker.shown]
     acted = [
         on_click(page, picker.cards, act, [], outputs, error),
         page.on(train.click, train_other, [other], [page.tabs, page.opened], error),
@@ -139,15 +140,9 @@ def _wire_picker(page: Page, picker: Picker, error: Any) -> None:
         save_draft(workspace, TAB, wanted={**wanted, "here": bool(here)}, plan=checked_plan(plan), all=None)
         return show(workspace)
 
-    def load(workspace: Workspace) -> list[Any]:
-        wanted = wanted_of(workspace)
-        filters = [wanted.text, wanted.fits, wanted.kind, wanted.licence, wanted.language]
-        return [*filters, plan_of(workspace, TAB), wanted.here, *show(workspace)]
-
-    page.load(load, [*picker.filters, *picker.shown])
+    page.load(lambda workspace: [*filters_of(workspace), *show(workspace)], [*picker.filters, *picker.shown])
     page.poll(TAB, show, [picker.cursor], picker.shown)
-    # A checkbox and a dropdown tell of a choice, text and number of typing.
-    triggers = [each.input for each in picker.filters]
+    triggers = [event for each in picker.filters for event in typing(each)]
     page.on(triggers, changed, picker.filters, picker.shown, error, quiet=True)
 
 
@@ -157,6 +152,13 @@ def wanted_of(workspace: Workspace) -> Wanted:
         return Wanted(**read_draft(workspace, TAB).get("wanted", {}))
     except (TypeError, BadInput):
         return Wanted()
+
+
+def filters_of(workspace: Workspace) -> list[Any]:
+    """What the filters show."""
+    wanted = wanted_of(workspace)
+    chosen = [wanted.text, wanted.fits, wanted.kind, wanted.licence, wanted.language]
+    return [*chosen, plan_of(workspace, TAB), wanted.here]
 
 
 def show(workspace: Workspace, known: str = "") -> list[Any]:
@@ -172,8 +174,8 @@ def show(workspace: Workspace, known: str = "") -> list[Any]:
 
 
 def _act(page: Page, workspace: Workspace, click: Click, panel: JobPanel, go: Go) -> list[Any]:
-    """What a button in the list does: values of tabs, open tab, the job's panel, the search field and the list."""
-    tabs, job, text = [SKIP, SKIP], [SKIP for _ in panel.outputs], SKIP
+    """What a button in the list does: values of tabs, open tab, the job's panel, the filters and the list."""
+    tabs, job, filters = [SKIP, SKIP], [SKIP for _ in panel.outputs], [SKIP for _ in filters_of(workspace)]
     match click.action:
         case "train":
             train_on(page.settings, workspace, click.about)
@@ -184,10 +186,11 @@ def _act(page: Page, workspace: Workspace, click: Click, panel: JobPanel, go: Go
             save_draft(workspace, TAB, all=True)
         case "here":
             save_draft(workspace, TAB, wanted={"here": True})
+            filters = filters_of(workspace)
         case "search":
             save_draft(workspace, TAB, wanted={"text": click.about})
-            text = click.about
-    return [*tabs, *job, text, *show(workspace)]
+            filters = filters_of(workspace)
+    return [*tabs, *job, *filters, *show(workspace)]
 
 
 def _named(text: str) -> str:

@@ -22,10 +22,8 @@ EMBER = gr.themes.Color(
     c900="#502818",
     c950="#2e150b",
 )
-CSS = [
-    Path(__file__).with_name(name)
-    for name in ("page.css", "datasets.css", "rows.css", "runs.css", "training.css", "export.css", "serving.css")
-]
+STYLES = ("page", "datasets", "rows", "runs", "models", "training", "export", "serving")
+CSS = [Path(__file__).with_name(f"{name}.css") for name in STYLES]
 ICON = Path(__file__).with_name("hearth.svg")
 
 

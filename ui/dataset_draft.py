@@ -47,6 +47,13 @@ def change_source(workspace: Workspace, chosen: str) -> None:
     save_draft(workspace, TAB, **{**restored, "form": brought.get("form", {})}, source=chosen, other={left: put_aside})
 
 
+def prepare(workspace: Workspace, source: str, step: str) -> None:
+    """Have every page show the Datasets tab with these rows, at this step."""
+    change_source(workspace, source)
+    prepared = int(read_draft(workspace, TAB).get("prepared", 0)) + 1
+    save_draft(workspace, TAB, source=source, step=step, prepared=prepared)
+
+
 def base_values(workspace: Workspace) -> Values:
     """What the form shows before anything is entered: the Snake example's options, or a name alone."""
     return snake_values() if chosen_source(workspace) == SNAKE else {"name": "my-data"}

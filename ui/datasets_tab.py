@@ -121,6 +121,7 @@ def lay_out(page: Page, go_on: Any) -> None:
     _wire_rows(page, parts, steps, error)
     _wire_making(page, parts, steps)
     _wire_steps(page, steps, error)
+    _wire_prepared(page, parts, steps)
 
 
 def _lay_out_steps(page: Page, steps: Steps, go_on: Any, error: gr.HTML) -> Parts:
@@ -263,6 +264,23 @@ def _wire_steps(page: Page, steps: Steps, error: gr.HTML) -> None:
     page.load(open_last, steps.outputs)
     for name, part in steps.parts.items():
         page.on(part.select, opener(name), [steps.opened], [steps.opened], error, quiet=True)
+
+
+def _wire_prepared(page: Page, parts: Parts, steps: Steps) -> None:
+    """Show what was prepared elsewhere, such as on the Start tab."""
+    known = gr.Textbox(visible=False)
+
+    def prepared(workspace: Workspace) -> str:
+        return str(read_draft(workspace, TAB).get("prepared", 0))
+
+    def follow(workspace: Workspace, seen: str) -> list[Any]:
+        now, step = prepared(workspace), read_draft(workspace, TAB).get("step", "sources")
+        if now == seen:
+            return [SKIP for _ in [*parts.everything.outputs, *steps.outputs, known]]
+        return [*parts.everything.show(workspace), gr.Tabs(selected=step), step, now]
+
+    page.load(lambda workspace: [prepared(workspace)], [known])
+    page.poll(TAB, follow, [known], [*parts.everything.outputs, *steps.outputs, known])
 
 
 def write_snake_rows(workspace: Workspace) -> Iterator[str]:

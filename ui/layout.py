@@ -7,11 +7,22 @@ from typing import Any
 import gradio as gr
 
 from jobs.workspace import Workspace
-from ui import datasets_tab, evaluation_tab, export_tab, machine, models_tab, queue_panel, serving_tab, training_tab
+from ui import (
+    datasets_tab,
+    evaluation_tab,
+    export_tab,
+    machine,
+    models_tab,
+    queue_panel,
+    serving_tab,
+    start_tab,
+    training_tab,
+)
 from ui.drafts import read_draft, save_draft
 from ui.page import SKIP, Page, Settings
 
 TABS = {
+    "start": "Start",
     "datasets": "1 · Datasets",
     "models": "Models",
     "training": "2 · Training",
@@ -29,7 +40,7 @@ def build_page(settings: Settings) -> gr.Blocks:
     with gr.Blocks(title="Hearth", analytics_enabled=False, fill_width=False) as blocks:
         gr.HTML(TITLE, elem_id="title")
         opened = gr.Textbox("", visible=False)  # the open tab's name, once the page is filled in
-        tabs = gr.Tabs(selected="datasets", overflow_behavior="wrap", render=False)
+        tabs = gr.Tabs(selected="start", overflow_behavior="wrap", render=False)
         page = Page(settings, tabs, opened)
         machine.lay_out(page)
         queue_panel.lay_out(page)
@@ -55,6 +66,8 @@ def _lay_out_tabs(page: Page, fault: gr.HTML) -> dict[str, gr.Tab]:
     for name, title in TABS.items():
         with gr.Tab(title, id=name) as parts[name]:
             match name:
+                case "start":
+                    start_tab.lay_out(page, go)
                 case "datasets":
                     datasets_tab.lay_out(page, go_on[name])
                 case "models":
@@ -67,7 +80,7 @@ def _lay_out_tabs(page: Page, fault: gr.HTML) -> dict[str, gr.Tab]:
                     export_tab.lay_out(page)
                 case _:
                     serving_tab.lay_out(page)
-    steps = [name for name in TABS if name != "models"]
+    steps = [name for name in TABS if name not in ("start", "models")]
     for name, following in zip(go_on, steps[1:], strict=False):
         _lead_on(page, go_on[name], following, fault)
     return parts
@@ -97,5 +110,5 @@ def _opener(name: str) -> Any:
 
 def open_where_left(workspace: Workspace) -> list[Any]:
     """The tab that was open last."""
-    tab = read_draft(workspace, "page").get("tab", "datasets")
+    tab = read_draft(workspace, "page").get("tab", "start")
     return [gr.Tabs(selected=tab), tab]

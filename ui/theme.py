@@ -22,7 +22,7 @@ EMBER = gr.themes.Color(
     c900="#502818",
     c950="#2e150b",
 )
-STYLES = ("page", "datasets", "rows", "runs", "models", "training", "export", "serving")
+STYLES = ("page", "start", "datasets", "rows", "runs", "models", "training", "export", "serving")
 CSS = [Path(__file__).with_name(f"{name}.css") for name in STYLES]
 ICON = Path(__file__).with_name("hearth.svg")
 
@@ -44,6 +44,8 @@ def make_theme() -> gr.themes.Base:
         background_fill_primary_dark="#22201e",
         input_background_fill_dark="#2b2826",
         border_color_primary_dark="#3b3733",
+        # Readable on the page's own background too: 4.6 to 1.
+        body_text_color_subdued="*neutral_500",
         block_shadow="none",
         button_primary_background_fill="*primary_600",
         button_primary_background_fill_hover="*primary_700",

@@ -11,6 +11,7 @@ from typing import Any
 
 from jobs.workspace import Workspace
 from tests.ui.page_process import wait_for_page
+from ui.drafts import read_draft, save_draft
 
 ROOT = Path(__file__).resolve().parents[2]
 OPENING_MILLISECONDS = 30_000
@@ -52,7 +53,10 @@ def is_foreign(url: str) -> bool:
     return not url.startswith(("http://127.0.0.1", "data:", "blob:"))
 
 
-def open_page(page: Any, served: Served) -> None:
+def open_page(page: Any, served: Served, first: str = "datasets") -> None:
+    """Open the page, on the tab that was open last; where none was yet, on `first`."""
+    if not read_draft(served.workspace, "page"):
+        save_draft(served.workspace, "page", tab=first)
     page.goto(served.url)
     page.locator("#machine").get_by_text("disk free").wait_for(timeout=OPENING_MILLISECONDS)
 

@@ -23,6 +23,9 @@ FETCH_DUE = """(due) => {
   return [];
 }"""
 
+# A tab that is opened sooner would be closed again by what fills the page; two frames later all of it is drawn.
+FILLED = """() => requestAnimationFrame(() => requestAnimationFrame(
+  () => document.documentElement.classList.add('hearth-filled')))"""
 
 QUIETLY: dict[str, Any] = {
     "queue": False, "show_progress": "hidden", "trigger_mode": "once", "api_visibility": "private",
@@ -155,7 +158,8 @@ class Page:
         only asks which parts are due, and the page then fetches these alone. What `openings` hold opens a tab, which is
         brought up to date at once.
         """
-        self._wire_together(blocks.load, self.loaders, fault)
+        filled = self._wire_together(blocks.load, self.loaders, fault)
+        filled.then(None, None, None, js=FILLED, **QUIETLY)
         for place, part in enumerate(self.polled):
             fetch = gr.Button(visible="hidden", elem_id=f"due-{place}")
             self._wire_together(fetch.click, [part], fault)
@@ -174,7 +178,7 @@ class Page:
                 due.append(str(place))
         return " ".join(due)
 
-    def _wire_together(self, trigger: Any, parts: list[Polled], fault: gr.HTML) -> None:
+    def _wire_together(self, trigger: Any, parts: list[Polled], fault: gr.HTML) -> Any:
         def call(request: gr.Request, *values: Any) -> list[Any]:
             given, fault_shown = iter(values), SKIP
             shown: list[Any] = []
@@ -191,7 +195,7 @@ class Page:
         inputs = [value for part in parts for value in part.inputs]
         outputs = [output for part in parts for output in part.outputs]
         # Gradio marks the progress of a call on every output it has, one by one, unless it is told where.
-        trigger(call, inputs, [*outputs, fault], show_progress_on=fault, **QUIETLY)
+        return trigger(call, inputs, [*outputs, fault], show_progress_on=fault, **QUIETLY)
 
 
 def _is_due(part: Polled, workspace: Workspace, inputs: list[Any]) -> bool:

@@ -51,14 +51,24 @@ def say_column(page: Any, name: str, column: str) -> None:
 
 
 @contextmanager
-def answers_held(page: Any) -> Iterator[None]:
-    """What is clicked within reaches the server only at the end."""
+def answers_held(page: Any, address: str = "**/queue/join*") -> Iterator[None]:
+    """What is asked within, by a click unless said otherwise, reaches the server only at the end."""
     held: list[Any] = []
-    page.route("**/queue/join*", lambda request: held.append(request))
+    page.route(address, lambda request: held.append(request))
     yield
     while held:
         held.pop().continue_()
-    page.unroute("**/queue/join*")
+    page.unroute(address)
+
+
+def test_no_tab_can_be_opened_before_the_page_is_filled_which_would_close_it_again(page: Any, served: Served) -> None:
+    export = page.get_by_role("tab", name=re.compile("Export"))
+    with answers_held(page, "**/run/predict*"):
+        page.goto(served.url)
+        playwright.expect(export).to_have_css("pointer-events", "none")
+    export.click()
+    page.wait_for_timeout(500)
+    expect(export).to_have_attribute("aria-selected", "true")
 
 
 def test_from_an_odd_file_over_remedies_and_the_mask_to_a_dataset(page: Any, served: Served, tmp_path: Path) -> None:

@@ -118,9 +118,14 @@ def _launch(job: JobDirectory) -> None:
 
 
 def _only_card(job: JobDirectory) -> dict[str, str]:
-    """The job sees the one card whose lease it holds: with several in sight, libraries would spread over all."""
+    """The job sees the one card whose lease it holds: with several in sight, libraries would spread over all.
+
+    A lease counts cards as NVML does, by their place on the bus; CUDA, unless told so, begins with the fastest.
+    """
     resource = str(job.header["resource"] or "")
-    return {"CUDA_VISIBLE_DEVICES": resource.removeprefix("gpu")} if resource.startswith("gpu") else {}
+    if not resource.startswith("gpu"):
+        return {}
+    return {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": resource.removeprefix("gpu")}
 
 
 def _reap_later(process: subprocess.Popen[bytes]) -> None:

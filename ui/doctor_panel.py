@@ -16,6 +16,7 @@ from models.doctor.findings import examine
 from models.doctor.reading.trying import try_everything
 from ui.doctor_view import checking_html, findings_html
 from ui.drafts import read_draft, save_draft
+from ui.hub_state import State, hub_state
 from ui.page import SKIP, Page
 from ui.start_goals import TAB
 from ui.start_machine import facts_of
@@ -50,7 +51,15 @@ def html_of(workspace: Workspace, facts: Facts) -> str:
     """The findings, with what trying told where that still holds."""
     kept = read_draft(workspace, KEPT)
     tried = kept_trial(kept, facts)
-    return findings_html(examine(replace(facts, tried=tried)), kept["when"] if tried else None)
+    shown = with_hub(tried or Tried(), hub_state())
+    return findings_html(examine(replace(facts, tried=shown)), kept["when"] if tried else None)
+
+
+def with_hub(tried: Tried, state: State) -> Tried:
+    """What was tried, with what is known of the Hub right now."""
+    if state == "unknown":
+        return tried
+    return replace(tried, hub=state == "online", offline_wanted=state == "off")
 
 
 def checking(workspace: Workspace) -> Iterator[tuple[float, str]]:

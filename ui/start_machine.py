@@ -12,8 +12,10 @@ from threading import Lock
 from models.doctor.facts import Cards, Facts
 from models.doctor.reading import read_facts
 from models.doctor.subjects.card_memory import holders_in_words
+from models.download import cached_snapshot
 from models.hardware import GB, Hardware
-from trainer.memory.reach import Reach, emptied, reach
+from trainer.memory.reach import EMBEDDED, Reach, emptied, reach
+from ui.hub_state import hub_state
 
 # Several open pages ask every two seconds.
 KEPT_SECONDS = 5.0
@@ -55,6 +57,12 @@ def _rounded(count: int) -> int:
 def reach_of(facts: Facts) -> Reach:
     """What fits with all of the card's memory free: what a person can choose from."""
     return _reach(facts.cards, facts.memory_total, facts.memory_free, empty=True)
+
+
+def within_reach(found: Reach) -> Reach:
+    """The same, beginning with the model that comes along where another can't be fetched."""
+    here = found.begin == EMBEDDED or hub_state() not in ("offline", "off") or cached_snapshot(found.begin) is not None
+    return found if here else replace(found, begin=EMBEDDED)
 
 
 @cache

@@ -17,7 +17,7 @@ from ui.drafts import save_draft
 from ui.page import SKIP, Page
 from ui.paths import check_model
 from ui.start_goals import TAB, choose_goal
-from ui.start_machine import DEMO, facts_of, machine_html, reach_of
+from ui.start_machine import DEMO, facts_of, machine_html, reach_of, within_reach
 from ui.start_opening import open_job, open_step
 from ui.start_path import TITLES, path
 from ui.start_view import jobs_html, path_html
@@ -61,7 +61,7 @@ def _wire(page: Page, go: Go, way: gr.HTML, recent: gr.HTML, error: gr.HTML) -> 
     way_known, recent_known = gr.Textbox(visible=False), gr.Textbox(visible=False)
 
     def way_of(workspace: Workspace) -> str:
-        reach = IN_DEMO if page.settings.demo else reach_of(facts_of(workspace.root))
+        reach = IN_DEMO if page.settings.demo else within_reach(reach_of(facts_of(workspace.root)))
         return path_html(workspace, path(workspace), reach)
 
     def show_way(workspace: Workspace, seen: str = "") -> list[Any]:

@@ -77,7 +77,7 @@ def _acts(step: Step, reach: Reach) -> str:
 
 def _first_model(reach: Reach) -> str:
     if reach.begin == EMBEDDED:
-        return "A good one to begin with comes along with Hearth: SmolLM2-135M learns a narrow task in minutes."
+        return "SmolLM2-135M comes along with Hearth, without a download, and learns a narrow task in minutes."
     shape = known_shape(reach.begin)
     assert shape is not None
     return (

@@ -111,3 +111,11 @@ def test_a_line_cut_short_by_a_kill_is_passed_over_and_does_not_swallow_the_next
         file.write('{"type": "metric", "att')
     job.append_event({"type": "metric", "attempt": 2, "step": 2, "time": 0})
     assert [event["step"] for event in job.metrics()] == [1, 2]
+
+
+def test_a_job_sees_its_own_card_alone_counted_as_the_lease_counts(tmp_path: Path) -> None:
+    job = JobDirectory.create(tmp_path / "job", kind="train", title="t", spec={}, resource="gpu1")
+    assert launcher._only_card(job) == {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": "1"}
+    assert (
+        launcher._only_card(JobDirectory.create(tmp_path / "o", kind="train", title="t", spec={}, resource="cpu")) == {}
+    )

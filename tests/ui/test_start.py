@@ -13,14 +13,14 @@ from datasets_src.spec import DatasetSpec
 from jobs.directory import JobDirectory, State, Status
 from jobs.errors import Missing
 from jobs.workspace import Workspace
-from models.doctor.facts import Facts
+from models.doctor.facts import Facts, Tried
 from models.doctor.findings import examine
 from tests.models.doctor import machines
 from tests.toys import write_rows
-from ui import start_opening, start_tab
+from ui import start_machine, start_opening, start_tab
 from ui.clicks import Click
 from ui.dataset_draft import OWN, SNAKE, chosen_source
-from ui.doctor_panel import keep_trial, kept_trial
+from ui.doctor_panel import keep_trial, kept_trial, with_hub
 from ui.doctor_view import findings_html
 from ui.drafts import read_draft, save_draft
 from ui.page import Page, Settings
@@ -152,6 +152,21 @@ def test_the_offered_model_comes_with_the_settings_for_the_card(
     assert f'data-do="take" data-about="{model}"' in html and "Take SmolLM2-135M" in html
     start_tab.take_model(page_of(workspace), workspace, model)
     assert read_draft(workspace, "training")["form"] == {"model": model, "preset": preset}
+
+
+def test_without_the_hub_the_model_that_comes_along_is_offered(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = reach_of(machines.one_card(12))
+    monkeypatch.setattr(start_machine, "cached_snapshot", lambda _hub_id: None)
+    monkeypatch.setattr(start_machine, "hub_state", lambda: "offline")
+    assert start_machine.within_reach(found).begin == "embedded"
+    monkeypatch.setattr(start_machine, "hub_state", lambda: "online")
+    assert start_machine.within_reach(found) == found
+
+
+def test_the_checks_know_at_once_whether_the_hub_answers() -> None:
+    assert with_hub(Tried(), "offline").hub is False
+    assert with_hub(Tried(hub=True), "off") == Tried(hub=False, offline_wanted=True)
+    assert with_hub(Tried(hub=True), "unknown").hub is True
 
 
 def page_of(workspace: Workspace, *, demo: bool = False) -> Page:

@@ -57,7 +57,7 @@ def _holders(card: Gpu) -> tuple[Holder, ...]:
     for ask in (pynvml.nvmlDeviceGetComputeRunningProcesses, pynvml.nvmlDeviceGetGraphicsRunningProcesses):
         try:
             held |= {int(each.pid): each.usedGpuMemory for each in ask(handle)}
-        except pynvml.NVMLError_NotSupported:  # some cards and drivers don't tell
+        except pynvml.NVMLError:  # some cards and drivers don't tell, or not everybody
             continue
     return tuple(_holder(pid, size) for pid, size in held.items())
 

@@ -62,6 +62,7 @@ def _several(facts: Facts, first: Gpu) -> list[Finding]:
     if len(cards) < 2:
         return []
     largest = max(cards, key=lambda card: card.memory_total)
+    # Hearth counts cards by their place on the bus, as nvidia-smi does; CUDA by itself begins with the fastest.
     listed = ", ".join(f"{card.name} ({card.memory_total / GB:.0f} GB)" for card in cards)
     seen = f"{_cards(len(cards))}: {listed}. Hearth uses the first."
     if largest.memory_total > first.memory_total:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from datasets_src.store import DatasetVersion, list_versions
 from jobs.directory import JobDirectory, State
 from jobs.workspace import Workspace
+from trainer.memory.reach import EMBEDDED
 from ui import training_form
 from ui.choices import is_snake
 from ui.drafts import read_draft
@@ -144,11 +145,20 @@ def _outcomes(made: Made) -> dict[Key, str | None]:
     return {
         "goal": goal,
         "rows": _counted(rows) if rows else None,
-        "model": made.model,
+        "model": _named(made.model) if made.model else None,
         "train": str(made.training.header["title"]) if made.training and _well(made.training) else None,
         "judge": _capital(verdicts[0]) if verdicts[0] else None,
         "use": f"ollama run {put}" if put else None,
     }
+
+
+def model_name(model: str) -> str:
+    """As people call it."""
+    return "SmolLM2-135M" if model == EMBEDDED else model.rpartition("/")[2]
+
+
+def _named(model: str) -> str:
+    return f"{model_name(model)}, which comes along" if model == EMBEDDED else model_name(model)
 
 
 def _counted(rows: DatasetVersion) -> str:
@@ -187,4 +197,6 @@ def _now(key: Key, made: Made, job: JobDirectory | None) -> Step:
     if status.state is State.SUCCEEDED:  # an export that isn't in Ollama yet
         return Step(key, "next", f"The files of {job.header['title']} are made. Now put one into Ollama.", job)
     words = {State.STOPPED: "was stopped", State.LOST: "was ended from outside"}.get(status.state, "failed")
-    return Step(key, "failed", f"{job.header['title']} {words}. What to do stands beside it.", job)
+    why = (status.error or "").partition("\n")[0]
+    told = f"{job.header['title']} {words}{f': {why}' if why else '.'}"
+    return Step(key, "failed", f"{told} Open it to see what to do.", job)

@@ -12,7 +12,7 @@ from trainer.memory.reach import EMBEDDED, Reach
 from ui.clicks import button
 from ui.job_view import empty
 from ui.start_goals import GOALS, Goal, chosen_goal
-from ui.start_path import BUTTONS, Step, next_step
+from ui.start_path import BUTTONS, Step, model_name, next_step
 from ui.words import STATES, duration, size, when, without_visitors
 
 LISTED = 5
@@ -92,11 +92,7 @@ def _takes(reach: Reach) -> str:
 
 
 def _take(model: str) -> str:
-    return button("take", model, f"Take {_name(model)}")
-
-
-def _name(model: str) -> str:
-    return "SmolLM2-135M" if model == EMBEDDED else model.rpartition("/")[2]
+    return button("take", model, f"Take {model_name(model)}")
 
 
 def jobs_html(workspace: Workspace) -> str:

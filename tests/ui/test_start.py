@@ -108,6 +108,8 @@ def test_every_step_follows_from_what_lies_in_the_workspace(workspace: Workspace
     assert stands(workspace)[2:4] == ["done", "next"]
     training = job(workspace, "train", State.FAILED)
     assert stands(workspace)[3] == "failed"
+    training.write_status(Status(State.FAILED, error="The card is full.\nwhy: others hold it"))
+    assert path(workspace)[3].says == "My run failed: The card is full. Open it to see what to do."
     training.write_status(Status(State.SUCCEEDED))
     training.write_manifest({"figures": {}, "artifacts": {}, "seconds": 1})
     assert stands(workspace)[3:] == ["done", "next", "later"]

@@ -54,7 +54,7 @@ def _spilling(facts: Facts) -> list[Finding]:
         return []
     return [
         Finding(
-            "Full card",
+            "When the card is full",
             "notice",
             "This driver moves a full card's memory into system memory instead of reporting that it is full.",
             "A run would go on many times slower without an error; Hearth stays below what is free.",

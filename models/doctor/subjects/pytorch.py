@@ -20,7 +20,7 @@ def find(facts: Facts) -> list[Finding]:
         return [Finding(NAME, "good", f"PyTorch {version}; without a card it computes on the processor.")]
     if facts.libraries.torch_cuda is None:
         seen = f"PyTorch {version} is built for processors alone, beside {facts.cards.first.name}."
-        return [_again(facts, seen, "The card stays unused, and training is fifty times slower or worse.")]
+        return [_again(facts, seen, "The card stays unused, and training is many times slower.")]
     return [_with_card(facts, version, version_of(facts.libraries.torch_cuda))]
 
 

@@ -137,8 +137,8 @@ def test_a_workspace_on_a_windows_drive_is_copied_into_linux() -> None:
         "cp -r '/mnt/c/Users/Anna'\"'\"'s files/workspace' ~/hearth-workspace "
         "&& export HEARTH_WORKSPACE=~/hearth-workspace"
     )
-    assert found(machines.ON_WINDOWS_DRIVE, "Full card").state == "notice"
-    assert "Full card" not in [finding.name for finding in examine(one_card(12))]
+    assert found(machines.ON_WINDOWS_DRIVE, "When the card is full").state == "notice"
+    assert "When the card is full" not in [finding.name for finding in examine(one_card(12))]
 
 
 @pytest.mark.parametrize(

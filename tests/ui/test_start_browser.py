@@ -72,6 +72,11 @@ def test_the_path_leads_through_the_real_tabs_and_outlives_a_refresh_and_a_kille
     playwright.expect(step(start, "goal").locator("p").first).to_have_text("Play Snake")
     step(start, "rows").get_by_role("button", name="Open Datasets").click()
     playwright.expect(start.get_by_label("Snake example")).to_be_checked()
+    open_tab(start, "Start")
+    step(start, "goal").get_by_text("Choose another").click()
+    step(start, "goal").get_by_role("button", name=re.compile("Know my documents")).click()
+    step(start, "rows").get_by_role("button", name="Open Datasets").click()
+    is_open(start, "Make rows")
 
 
 def test_a_built_dataset_moves_the_path_on_and_a_model_is_taken_with_one_click(start: Any) -> None:

@@ -105,7 +105,8 @@ class ChatTokenizer:
     def load(cls, folder: Path, *, needs_template: bool = True) -> ChatTokenizer:
         """Read tokenizer.json, tokenizer_config.json and the template. Raises Missing when one isn't there.
 
-        Plain text needs no template: with `needs_template` off, a model without one can do that alone.
+        A base model without a template gets Hearth's own (models/base_template.py). Plain text needs none: with
+        `needs_template` off, a model without one can do that alone.
         """
         folder = Path(folder)
         if not (folder / "tokenizer.json").is_file():
@@ -119,11 +120,7 @@ class ChatTokenizer:
         if template is None and not needs_template:
             template = NO_TEMPLATE
         if template is None:
-            raise Missing(
-                f"{folder} has no chat template.",
-                "It is a base model: nothing says how turns of a conversation are written for it.",
-                "Choose the instruct variant of the model.",
-            )
+            template = _template_for_base(folder, config)
         return cls(folder, template, config, read_json(folder / "generation_config.json") or {})
 
     def render(
@@ -237,6 +234,21 @@ class ChatTokenizer:
     @property
     def stop_tokens(self) -> list[str]:
         return [self.decode([token], skip_special_tokens=False) for token in self.stop_ids]
+
+
+def _template_for_base(folder: Path, config: dict[str, Any]) -> str:
+    """Hearth's own template, which ends turns with the model's end token. Raises Missing where it has none."""
+    from models.base_template import base_template
+
+    bare = ChatTokenizer(folder, NO_TEMPLATE, config, {})
+    if bare.token_id(bare.eos_token) is None:
+        raise Missing(
+            f"{folder} has no chat template.",
+            "It is a base model: nothing says how turns of a conversation are written for it, nor how a text ends.",
+            "Choose the instruct variant of the model.",
+        )
+    begins = bool(bare.bos_token) and bare.tokenise_text("a").input_ids[0] == bare.token_id(bare.bos_token)
+    return base_template(begins=begins)
 
 
 def _read_template(folder: Path, config: dict[str, Any]) -> str | None:

@@ -9,6 +9,8 @@ from typing import Any
 
 from jobs.context import JobContext
 from jobs.files import publish_folder, write_json, write_text
+from models.base_template import keep_template
+from models.chat_template import ChatTokenizer
 from models.folder import TOKENIZER_FILES
 from models.reference import ResolvedModel
 from trainer import together
@@ -39,6 +41,8 @@ def save_result(context: JobContext, trainer: Any, base: ResolvedModel, spec: Tr
     for file in TOKENIZER_FILES:
         if (base.folder / file).exists():
             shutil.copy2(base.folder / file, temporary / file)
+    if spec.method.objective != "continued":
+        keep_template(temporary, ChatTokenizer.load(base.folder))
     if name == "adapter":
         _name_base(temporary, base.folder)
     write_json(

@@ -12,6 +12,7 @@ from datasets_src.store import open_version
 from jobs.context import JobContext
 from jobs.errors import BadInput
 from models.backends import Backend, LoadOptions, LoraOptions, choose_backend, get_backend
+from models.base_template import is_base_template
 from models.chat_template import ChatTokenizer
 from models.folder import count_parameters
 from models.hardware import GB, Hardware, probe
@@ -70,6 +71,8 @@ def set_up(context: JobContext) -> Setup:
     version = open_version(context.workspace, context.decided("data") or spec.data)
     needs_template = spec.method.objective != "continued"
     tokenizer = ChatTokenizer.load(base.folder, needs_template=needs_template)
+    if is_base_template(tokenizer.template):
+        context.resolve("chat_template", "Hearth's own", "the model has none; it is saved with the result")
     rows = read_rows(context, spec, version, tokenizer)
     real = as_long_as_rows(spec, rows)
     estimated = estimate(shape, real, setting)

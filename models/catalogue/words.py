@@ -23,7 +23,10 @@ LANGUAGES: dict[str, str] = {
 
 KINDS: dict[str, tuple[str, str]] = {
     "instruct": ("Instruct", "It already answers and follows requests: the better start for up to some thousand rows."),
-    "base": ("Base", "It only continues text: for plain text, or many rows that shall shape it from the ground up."),
+    "base": (
+        "Base",
+        "It only continues text: for plain text, or for many rows. One without a chat template gets Hearth's own.",
+    ),
 }
 ADVICE = (
     "Take an instruct model unless you train on plain text or on very many rows: it already knows how to answer, "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from jobs.errors import BadInput, Missing
+from models.base_template import keep_template
 from models.chat_template import ChatTokenizer
 from tests.toys import CHATML
 
@@ -125,10 +127,61 @@ def test_tool_calls_that_a_template_passes_over_are_refused(tiny_model: Path) ->
         ChatTokenizer.load(tiny_model).tokenise(messages)
 
 
-def test_a_base_model_without_template_is_explained(tiny_model: Path, tmp_path: Path) -> None:
-    shutil.copytree(tiny_model, tmp_path / "base", ignore=shutil.ignore_patterns("chat_template.jinja"))
+def bare(tiny_model: Path, folder: Path, **settings: object) -> Path:
+    """The model without its template, its tokenizer's settings changed."""
+    shutil.copytree(tiny_model, folder, ignore=shutil.ignore_patterns("chat_template.jinja"))
+    path = folder / "tokenizer_config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **settings}))
+    return folder
+
+
+def test_a_base_model_without_template_gets_one_whose_turns_end_with_its_end_token(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    tokenizer = ChatTokenizer.load(bare(tiny_model, tmp_path / "base", eos_token="<|endoftext|>"))
+    chat = [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "1 + 1?"},
+        {"role": "assistant", "content": "2"},
+        {"role": "user", "content": "And 2 + 2?"},
+        {"role": "assistant", "content": "4"},
+    ]
+    assert tokenizer.render(chat[:2], add_generation_prompt=True) == (
+        "<|system|>\nBe brief.<|endoftext|>\n<|user|>\n1 + 1?<|endoftext|>\n<|assistant|>\n"
+    )
+    row = tokenizer.tokenise(chat)
+    trained = tokenizer.decode([label for label in row.labels if label != -100], skip_special_tokens=False)
+    assert trained == "2<|endoftext|>4<|endoftext|>"
+    assert tokenizer.stop_tokens[0] == "<|endoftext|>"
+
+
+def test_its_texts_begin_as_the_models_own_do(tiny_model: Path, tmp_path: Path) -> None:
+    folder = bare(tiny_model, tmp_path / "base", eos_token="<|endoftext|>", bos_token="<|im_start|>")
+    assert ChatTokenizer.load(folder).render([{"role": "user", "content": "a"}]).startswith("<|user|>")
+    path = folder / "tokenizer.json"
+    content = json.loads(path.read_text())
+    pieces = [{"SpecialToken": {"id": "<|im_start|>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}]
+    content["post_processor"] = {
+        "type": "TemplateProcessing",
+        "single": pieces,
+        "pair": [*pieces, {"Sequence": {"id": "B", "type_id": 0}}],
+        "special_tokens": {"<|im_start|>": {"id": "<|im_start|>", "ids": [1], "tokens": ["<|im_start|>"]}},
+    }
+    path.write_text(json.dumps(content))
+    assert ChatTokenizer.load(folder).render([{"role": "user", "content": "a"}]).startswith("<|im_start|><|user|>")
+
+
+def test_a_result_carries_that_template_along(tiny_model: Path, tmp_path: Path) -> None:
+    tokenizer = ChatTokenizer.load(bare(tiny_model, tmp_path / "base"))
+    keep_template(tmp_path / "base", tokenizer)
+    assert (tmp_path / "base" / "chat_template.jinja").read_text() == tokenizer.template
+    keep_template(tmp_path, ChatTokenizer.load(tiny_model))
+    assert not (tmp_path / "chat_template.jinja").exists()
+
+
+def test_a_base_model_that_ends_nothing_is_explained(tiny_model: Path, tmp_path: Path) -> None:
     with pytest.raises(Missing, match="no chat template"):
-        ChatTokenizer.load(tmp_path / "base")
+        ChatTokenizer.load(bare(tiny_model, tmp_path / "base", eos_token=None))
 
 
 def test_neither_torch_nor_transformers_is_imported_for_tokens(tiny_model: Path) -> None:

@@ -27,6 +27,7 @@ from evaluation.spec import EvaluateSpec
 from export.hub import HubSpec
 from export.ollama.spec import OllamaSpec
 from export.spec import ExportSpec
+from models.downloads.spec import DownloadSpec
 from serving.experiments.spec import ExperimentSpec
 from serving.loop.spec import LoopSpec
 from serving.spec import ServeSpec
@@ -35,6 +36,7 @@ from trainer.sweep import SweepSpec
 
 PROJECT = Path(__file__).resolve().parent.parent
 SPECS: tuple[type[BaseModel], ...] = (
+    DownloadSpec,
     DatasetSpec,
     ExpansionSpec,
     SynthesisSpec,

@@ -39,7 +39,7 @@ def offers_html(found: Sequence[Offer], room: Room, *, everything: bool) -> str:
 
 def _card(offer: Offer) -> str:
     model = offer.model
-    title = f"<h3>{escape(model.ref)}</h3>"
+    title = f"<h2>{escape(model.ref)}</h2>"
     return (
         f'<article class="hearth-model" data-model="{escape(model.ref)}"><div class="head">{title}{_chips(offer)}</div>'
         f"<dl>{_memory('QLoRA', offer.need.qlora, offer.free)}{_memory('LoRA', offer.need.lora, offer.free)}</dl>"

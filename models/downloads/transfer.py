@@ -103,7 +103,7 @@ def _attempt(repository: Repository, file: HubFile, part: Path, watch: Watch) ->
     from huggingface_hub.utils import build_hf_headers, hf_raise_for_status  # type: ignore[attr-defined]
 
     have = part.stat().st_size
-    # Unpacked, a packed answer would not continue where the bytes on the disk end.
+    # A packed answer could not be taken up again where the bytes on the disk end.
     headers = {**build_hf_headers(), "Accept-Encoding": "identity"}
     if have:
         headers["Range"] = f"bytes={have}-"
@@ -118,7 +118,7 @@ def _attempt(repository: Repository, file: HubFile, part: Path, watch: Watch) ->
                     if have and response.status_code == 200:  # the whole file again, whatever was asked for
                         watch.came(-have)
                         target.truncate(0)
-                    _receive(response.iter_raw, target, watch)
+                    _receive(response.iter_bytes, target, watch)
         except httpx.TransportError as error:
             return f"{type(error).__name__}: {error}".rstrip(": ")
         except HfHubHTTPError as error:

@@ -115,7 +115,7 @@ def _draw_picker() -> Picker:
                 min_width=160, elem_id="model-plan",
             )  # fmt: skip
         with gr.Row(equal_height=False):
-            kinds = [("Instruct and base", ""), *((name, kind) for kind, (name, _) in KINDS.items())]
+            kinds = [("Any kind", ""), *((name, kind) for kind, (name, _) in KINDS.items())]
             kind = _dropdown("Kind", "Instruct answers; base continues text.", kinds, "model-kind")
             licences = [("Any licence", ""), *((name, licence) for licence, (name, _) in LICENCES.items())]
             licence = _dropdown("Licence", "What you may do with what you train.", licences, "model-licence")

@@ -19,7 +19,7 @@ from ui import (
     training_tab,
 )
 from ui.drafts import read_draft, save_draft
-from ui.page import SKIP, Page, Settings
+from ui.page import ONCE_FILLED, SKIP, Page, Settings
 
 TABS = {
     "start": "Start",
@@ -50,7 +50,7 @@ def build_page(settings: Settings) -> gr.Blocks:
             parts = _lay_out_tabs(page, fault)
         page.load(open_where_left, [tabs, opened])
         for name, tab in parts.items():
-            opening = page.on(tab.select, _opener(name), [opened], [opened], fault, quiet=True)
+            opening = page.on(tab.select, _opener(name), [opened], [opened], fault, quiet=True, js=ONCE_FILLED)
             page.openings.append(opening)
         page.wire(blocks, fault)
     return blocks
@@ -64,7 +64,7 @@ def _lay_out_tabs(page: Page, fault: gr.HTML) -> dict[str, gr.Tab]:
         for name, what in NEXT.items()
     }
     for name, title in TABS.items():
-        with gr.Tab(title, id=name) as parts[name]:
+        with gr.Tab(title, id=name, elem_id=f"tab-{name}") as parts[name]:
             match name:
                 case "start":
                     start_tab.lay_out(page, go)
@@ -99,7 +99,7 @@ def go(workspace: Workspace, tab: str) -> list[Any]:
 
 def _opener(name: str) -> Any:
     def open_tab(workspace: Workspace, opened: str) -> list[Any]:
-        # The browser selects the first tab while it draws the page; that is nobody's choice.
+        # Empty while the browser draws the page and selects the first tab: that is nobody's choice.
         if not opened:
             return [SKIP]
         save_draft(workspace, "page", tab=name)

@@ -23,9 +23,15 @@ FETCH_DUE = """(due) => {
   return [];
 }"""
 
-# A tab that is opened sooner would be closed again by what fills the page; two frames later all of it is drawn.
-FILLED = """() => requestAnimationFrame(() => requestAnimationFrame(
-  () => document.documentElement.classList.add('hearth-filled')))"""
+# Two frames after its values came the page is drawn. Until then no tab can be opened, for what fills the page would
+# close it again; and where the browser itself opened the first tab after that, the right one is opened now.
+FILLED = """(opened) => requestAnimationFrame(() => requestAnimationFrame(() => {
+  const tab = document.getElementById(`tab-${opened}-button`);
+  if (tab && tab.getAttribute('aria-selected') !== 'true') tab.click();
+  document.documentElement.classList.add('hearth-filled');
+}))"""
+# Passes on which tab is open once the page is filled in: what is selected before is nobody's choice.
+ONCE_FILLED = "(opened) => [document.documentElement.classList.contains('hearth-filled') ? opened : '']"
 
 QUIETLY: dict[str, Any] = {
     "queue": False, "show_progress": "hidden", "trigger_mode": "once", "api_visibility": "private",
@@ -93,11 +99,13 @@ class Page:
         quiet: bool = False,
         told: bool = False,
         every: bool = False,
+        js: str | None = None,
     ) -> Any:
         """Call `handler` on any of `triggers`; what it raises shows in `error`, and the outputs stay as they are.
 
         `quiet`: without a sign of waiting, for what happens while someone types. `told`: the handler gets what the
         event itself says after the workspace. `every`: also when it is called again before it has answered, in turn.
+        `js`: makes in the browser of the inputs' values what the handler gets.
         """
 
         def call(request: gr.Request, *values: Any) -> list[Any]:
@@ -119,6 +127,7 @@ class Page:
             show_progress_on=error,
             trigger_mode="multiple" if every else "always_last" if quiet else "once",
             api_visibility="private",
+            js=js,
         )
 
     def stream(
@@ -159,7 +168,7 @@ class Page:
         brought up to date at once.
         """
         filled = self._wire_together(blocks.load, self.loaders, fault)
-        filled.then(None, None, None, js=FILLED, **QUIETLY)
+        filled.then(None, [self.opened], None, js=FILLED, **QUIETLY)
         for place, part in enumerate(self.polled):
             fetch = gr.Button(visible="hidden", elem_id=f"due-{place}")
             self._wire_together(fetch.click, [part], fault)

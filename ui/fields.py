@@ -144,7 +144,9 @@ def to_raw(field: FormField, value: Any) -> Any:
         case "choices":
             return list(value or [])
         case "rows":
-            return [[to_raw(column, row.get(column.path)) for column in field.columns] for row in value or []]
+            # An empty table has a line to write into, which the keyboard reaches.
+            lines = [[to_raw(column, row.get(column.path)) for column in field.columns] for row in value or []]
+            return lines or [["" for _ in field.columns]]
         case "pairs":
             lines = [f"{key}: {text}" for key, text in (value or {}).items()]
             return ("\n" if any("," in line for line in lines) else ", ").join(lines)

@@ -145,8 +145,8 @@ def to_raw(field: FormField, value: Any) -> Any:
             return list(value or [])
         case "rows":
             # An empty table has a line to write into, which the keyboard reaches.
-            lines = [[to_raw(column, row.get(column.path)) for column in field.columns] for row in value or []]
-            return lines or [["" for _ in field.columns]]
+            shown = [[to_raw(column, row.get(column.path)) for column in field.columns] for row in value or []]
+            return shown or [["" for _ in field.columns]]
         case "pairs":
             lines = [f"{key}: {text}" for key, text in (value or {}).items()]
             return ("\n" if any("," in line for line in lines) else ", ").join(lines)

@@ -98,19 +98,25 @@ def stand_in(path: Path) -> None:
 
 def prepare(workspace: Workspace, earlier_steps: int) -> JobDirectory:
     """Thirty finished runs, and the one to be watched with its earlier steps."""
-    for number in range(EARLIER_RUNS):
-        run = _create(workspace, f"run {number + 1}")
-        _write_steps(run, 500)
-        run.write_status(Status(State.SUCCEEDED, 1.0, "Done", started=time.time(), updated=time.time()))
-        run.write_manifest({"finished": time.time(), "seconds": 250.0, "figures": {"loss": 0.9}, "artifacts": {}})
-    watched = _create(workspace, "the run that is watched")
-    _write_steps(watched, earlier_steps)
+    write_finished_runs(workspace, EARLIER_RUNS)
+    watched = create_run(workspace, "the run that is watched")
+    write_steps(watched, earlier_steps)
     workspace.drafts.mkdir(parents=True, exist_ok=True)
     (workspace.drafts / "page.json").write_text('{"tab": "training"}', encoding="utf-8")
     return watched
 
 
-def _create(workspace: Workspace, title: str) -> JobDirectory:
+def write_finished_runs(workspace: Workspace, count: int) -> None:
+    """That many runs, each with the curves of 500 steps."""
+    for number in range(count):
+        run = create_run(workspace, f"run {number + 1}")
+        write_steps(run, 500)
+        run.write_status(Status(State.SUCCEEDED, 1.0, "Done", started=time.time(), updated=time.time()))
+        run.write_manifest({"finished": time.time(), "seconds": 250.0, "figures": {"loss": 0.9}, "artifacts": {}})
+
+
+def create_run(workspace: Workspace, title: str) -> JobDirectory:
+    """A training's job directory, in which nothing happened yet."""
     spec = {"model": "embedded", "data": "rows", "optimisation": {"epochs": 3}}
     place = workspace.new_job_path("train")
     from models.hardware import probe
@@ -119,7 +125,8 @@ def _create(workspace: Workspace, title: str) -> JobDirectory:
     return JobDirectory.create(place, kind="train", title=title, spec=spec, resource=resource)
 
 
-def _write_steps(job: JobDirectory, steps: int) -> None:
+def write_steps(job: JobDirectory, steps: int) -> None:
+    """The events of that many steps."""
     noise, lines = random.Random(1), []
     for step in range(1, steps + 1):
         event: dict[str, Any] = {"type": "metric", "attempt": 1, "step": step, "time": time.time()}
@@ -152,7 +159,7 @@ def _watch(server: int, port: int, pages: int, seconds: float, screenshot: Path 
     from playwright.sync_api import sync_playwright
 
     process = psutil.Process(server)
-    _wait_until_served(port)
+    wait_until_served(port)
     time.sleep(SETTLE_SECONDS / 3)
     idle = _percent(process, SETTLE_SECONDS / 3)
     with sync_playwright() as driver:
@@ -193,7 +200,8 @@ def _cpu_seconds(process: psutil.Process) -> float:
     return float(times.user + times.system)
 
 
-def _wait_until_served(port: int) -> None:
+def wait_until_served(port: int) -> None:
+    """Return once the page answers."""
     from urllib.request import urlopen
 
     for _ in range(600):

@@ -59,6 +59,7 @@ def open_page(page: Any, served: Served, first: str = "datasets") -> None:
         save_draft(served.workspace, "page", tab=first)
     page.goto(served.url)
     page.locator("#machine").get_by_text("disk free").wait_for(timeout=OPENING_MILLISECONDS)
+    page.wait_for_selector("html.hearth-filled", state="attached", timeout=OPENING_MILLISECONDS)
 
 
 def leave(page: Any) -> None:

@@ -13,6 +13,8 @@ from jobs.workspace import Workspace
 from tests.ui.browser import Served, is_fault, is_foreign, open_page
 from tests.ui.page_process import free_port
 
+PATIENCE_MILLISECONDS = 20_000
+
 
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[Served]:
@@ -28,6 +30,8 @@ def chromium() -> Iterator[Any]:
     program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if program is None:
         pytest.skip("no Chromium is installed (apt install chromium)")
+    # How quick the page is, benchmarks measure: here a machine that does something else meanwhile may take its time.
+    playwright.expect.set_options(timeout=PATIENCE_MILLISECONDS)
     with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-dev-shm-usage"])
         yield browser

@@ -24,7 +24,7 @@ from ui.serving_running import curl_line, python_lines, shown_server
 
 playwright = pytest.importorskip("playwright.sync_api", reason="the Python package playwright isn't installed")
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = [pytest.mark.browser, pytest.mark.heavy]
 JOB_MILLISECONDS = 120_000
 
 

@@ -50,6 +50,7 @@ def test_a_fresh_workspace_opens_with_the_machine_and_one_next_step(start: Any) 
     playwright.expect(start.locator("#recent")).to_contain_text("Nothing has run yet")
 
 
+@pytest.mark.heavy
 def test_the_path_leads_through_the_real_tabs_and_outlives_a_refresh_and_a_killed_server(
     start: Any, served: Served
 ) -> None:
@@ -79,6 +80,7 @@ def test_the_path_leads_through_the_real_tabs_and_outlives_a_refresh_and_a_kille
     is_open(start, "Make rows")
 
 
+@pytest.mark.heavy
 def test_a_built_dataset_moves_the_path_on_and_a_model_is_taken_with_one_click(start: Any) -> None:
     step(start, "goal").get_by_role("button", name=re.compile("Answer like my examples")).click()
     step(start, "rows").get_by_role("button", name="Open Datasets").click()

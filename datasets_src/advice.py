@@ -258,10 +258,12 @@ def _enough_to_judge(known: Statistics) -> Iterator[Advice]:
         yield Advice("evaluation", None, sentence, warning=True)
         return
     points = round(100 * difference, 1)
+    differing = f"their results differ on {ASSUMED_DISAGREEMENT:.0%} of the rows"
+    if difference > ASSUMED_DISAGREEMENT:
+        differing = "one model is the better one wherever their results differ"
     sentence = (
-        f"{counted} show a difference of about {points:g} points between two models (4 times in 5, if their results "
-        f"differ on {ASSUMED_DISAGREEMENT:.0%} of the rows); smaller ones will look like chance. Half of that takes "
-        "about 4 times the rows."
+        f"{counted} show a difference of about {points:g} points between two models (4 times in 5, if {differing}); "
+        "smaller ones will look like chance. Half of that takes about 4 times the rows."
     )
     yield Advice("evaluation", points, sentence, warning=difference > ROUGH_DIFFERENCE)
 

@@ -14,8 +14,8 @@ from ui.job_view import empty
 from ui.words import count, when
 
 NOTHING = (
-    "No experiment yet. Serve two models, give each its percentage of users below, and start; results may be looked "
-    "at as often as you like."
+    "No experiment yet. Serve two models, give each its percentage of users under “A new experiment”, and start; "
+    "results may be looked at as often as you like."
 )
 TONES = {"better": "better", "worse": "worse", "not comparable": "worse"}
 

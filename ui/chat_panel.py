@@ -248,7 +248,7 @@ def state_html(job: JobDirectory, status: Status) -> str:
     if status.state is State.STOPPED:
         return empty("The chat is closed. Send a message, and it opens again.")
     if status.state is State.SUCCEEDED:
-        return empty(f"The chat was {status.message or 'closed'}. Send a message, and it opens again.")
+        return empty(f"{status.message or 'The chat was closed'}. Send a message, and it opens again.")
     if status.state is State.RUNNING and status.message in ("ready", "answering"):
         together = (job.resolved or {}).get("together", {})
         alone = f" One after the other: {together['origin']}." if together.get("value") is False else ""

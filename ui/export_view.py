@@ -86,7 +86,7 @@ def _figures(file: dict[str, Any]) -> str:
 
 def _unverified(report: dict[str, Any]) -> str:
     lines = [f"{IN_WORDS[name]}: {reason}" for name, reason in report["unverified"].items()]
-    lines.append("in Ollama: create the model there on the next tab, and it is asked")
+    lines.append("in Ollama: create the model there under “Ollama”, and it is asked")
     items = "".join(f"<li>{escape(line)}</li>" for line in lines)
     return f"<p class='quiet'>Not verified</p><ul class='quiet'>{items}</ul>"
 

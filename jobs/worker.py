@@ -87,8 +87,8 @@ def _run_kind(context: JobContext, function: Callable[[JobContext], dict[str, An
     try:
         context.write_status(running)
         figures = _work(context, function)
-    except Stopped:
-        message = "Stopped. What was done so far is saved; resume continues from it."
+    except Stopped as stopped:
+        message = str(stopped) or "Stopped. What was done so far is saved; resume continues from it."
         return _end(context, State.STOPPED, message, 130)
     except UserError as error:
         print(error, file=sys.stderr, flush=True)

@@ -90,7 +90,7 @@ class Server:
             await self._serve_until_stopped(service, listening)
         finally:
             await self._close()
-        raise Stopped
+        raise Stopped("Stopped, after the answers that were being written. Resume serves the same models again.")
 
     def _classifiers(self) -> dict[str, Classifier]:
         """Those that the router's rules name. Raises Missing for one that was never trained."""

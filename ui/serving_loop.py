@@ -84,7 +84,7 @@ def lay_out(page: Page) -> None:
 def _lay_out_plan(page: Page) -> tuple[Any, Any]:
     text = gr.Textbox(
         "", label="Plan", lines=14, max_lines=30, elem_classes="hearth-code", elem_id="loop-plan", buttons=["copy"],
-        info="LoopSpec as YAML, as `python cli.py loop run plan.yaml` takes it.",
+        info="As YAML, as `python cli.py loop run plan.yaml` takes it. docs/options.md lists every option.",
     )  # fmt: skip
     with gr.Row(elem_classes="hearth-buttons"):
         example = gr.Button("Begin with an example", size="sm", elem_id="example-plan")

@@ -52,7 +52,7 @@ def _lay_out_rules(page: Page) -> None:
     text = gr.Textbox(
         "", label="Rules", lines=12, max_lines=30, elem_classes="hearth-code", elem_id="routing-rules",
         buttons=["copy"],
-        info="RouterSpec as YAML: the first rule that fits decides. docs/options.md lists every option.",
+        info="As YAML: the first rule that fits decides. docs/options.md lists every option.",
     )  # fmt: skip
     used = gr.Checkbox(
         label="Use these rules", info="The next server that you start follows them.", elem_id="use-rules"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,6 +53,20 @@ def is_fault(message: str, served: Served) -> bool:
 
 def is_foreign(url: str) -> bool:
     return not url.startswith(("http://127.0.0.1", "data:", "blob:"))
+
+
+@contextmanager
+def watched_page(chromium: Any, served: Served) -> Iterator[Any]:
+    """A page; at the end it may have asked nothing of other machines, and its scripts complained of nothing."""
+    page = chromium.new_page(viewport={"width": 1280, "height": 1000})
+    foreign: list[str] = []
+    faults: list[str] = []
+    page.on("request", lambda request: foreign.append(request.url) if is_foreign(request.url) else None)
+    page.on("pageerror", lambda error: faults.append(str(error)) if is_fault(str(error), served) else None)
+    yield page
+    page.close()
+    assert not foreign
+    assert not faults
 
 
 def open_page(page: Any, served: Served, first: str = "datasets") -> None:

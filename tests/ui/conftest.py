@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from jobs.workspace import Workspace
-from tests.ui.browser import Served, is_fault, is_foreign, open_page
+from tests.ui.browser import Served, open_page, watched_page
 from tests.ui.page_process import free_port
 
 PATIENCE_MILLISECONDS = 20_000
@@ -41,13 +41,6 @@ def chromium() -> Iterator[Any]:
 @pytest.fixture
 def page(chromium: Any, served: Served) -> Iterator[Any]:
     """An open page; what it asked of other machines, and what its scripts complained of, fails the test."""
-    page = chromium.new_page(viewport={"width": 1280, "height": 1000})
-    foreign: list[str] = []
-    faults: list[str] = []
-    page.on("request", lambda request: foreign.append(request.url) if is_foreign(request.url) else None)
-    page.on("pageerror", lambda error: faults.append(str(error)) if is_fault(str(error), served) else None)
-    open_page(page, served)
-    yield page
-    page.close()
-    assert not foreign
-    assert not faults
+    with watched_page(chromium, served) as page:
+        open_page(page, served)
+        yield page

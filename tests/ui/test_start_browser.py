@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.ui.browser import Served, field_of, is_fault, is_foreign, leave, open_page, open_tab
+from tests.ui.browser import Served, field_of, leave, open_page, open_tab, watched_page
 
 playwright = pytest.importorskip("playwright.sync_api", reason="the Python package playwright isn't installed")
 
@@ -19,16 +19,9 @@ CHECK_MILLISECONDS = 240_000
 @pytest.fixture
 def start(chromium: Any, served: Served) -> Iterator[Any]:
     """The page as it opens in a fresh workspace; nothing may be fetched from elsewhere."""
-    page = chromium.new_page(viewport={"width": 1280, "height": 1000})
-    foreign: list[str] = []
-    faults: list[str] = []
-    page.on("request", lambda request: foreign.append(request.url) if is_foreign(request.url) else None)
-    page.on("pageerror", lambda error: faults.append(str(error)) if is_fault(str(error), served) else None)
-    open_page(page, served, first="start")
-    yield page
-    page.close()
-    assert not foreign
-    assert not faults
+    with watched_page(chromium, served) as page:
+        open_page(page, served, first="start")
+        yield page
 
 
 def step(page: Any, key: str) -> Any:

@@ -17,6 +17,7 @@ from trainer.memory.fit import Fit
 from trainer.memory.fit import fit as make_fit
 from trainer.memory.known_shapes import known_ids
 from trainer.memory.limits import free_for_run
+from trainer.memory.rows import CountedRows, counted_rows
 from trainer.memory.setting import setting_for
 from trainer.memory.shape import shape_of
 from trainer.spec import TrainSpec
@@ -35,8 +36,8 @@ def fit(
     """What a run takes, and the largest settings that fit: [SPEC.yaml] --model M --gpu-gb 8 and any option of train."""
     values, where = spec_values(context.args)
     spec = TrainSpec.parse({"data": "any", **values}, where)
-    hardware = _hardware(gpu_gb, spec)
-    shape = shape_of(spec.model, open_workspace(workspace))
+    hardware, place = _hardware(gpu_gb, spec), open_workspace(workspace)
+    shape = shape_of(spec.model, place)
     if shape is None:
         raise Missing(
             f"The shape of '{spec.model}' isn't known.",
@@ -44,18 +45,17 @@ def fit(
             f"Download it (training does), or take one of: {', '.join(known_ids())}.",
         )
     free = round(gpu_gb * GB) if gpu_gb else free_for_run(hardware, spec.safety.memory_limit_gb)
-    found = make_fit(shape, spec, setting_for(spec, hardware), free)
-    show(_as_json(found), as_json, _as_text(shape.name, found))
+    rows = counted_rows(spec, place) if "data" in values else CountedRows(spec)
+    found = make_fit(shape, rows.spec, setting_for(spec, hardware), free)
+    held = "" if hardware.gpus else "This machine has no NVIDIA GPU: held against its system memory."
+    notes = [note for note in (held, rows.words) if note]
+    show({**_as_json(found), "notes": notes}, as_json, "\n".join([*notes, _as_text(shape.name, found)]))
 
 
 def _hardware(gpu_gb: float | None, spec: TrainSpec) -> Hardware:
-    """This machine, or one with a card of that size. Raises Missing where there is neither."""
+    """This machine, or one with a card of that size."""
     hardware = probe()
     if gpu_gb is None:
-        if not hardware.gpus:
-            raise Missing(
-                "This machine has no NVIDIA GPU.", "There is no card to fit the run to.", "Say one: --gpu-gb 8."
-            )
         return hardware
     if spec.safety.memory_limit_gb is not None:
         raise BadInput(

@@ -17,6 +17,7 @@ from jobs.errors import BadInput
 from jobs.follow import follow
 from jobs.kinds import KINDS
 from jobs.lease import Lease
+from jobs.silence import silence_words
 from jobs.workspace import Workspace
 
 jobs_app = typer.Typer(no_args_is_help=True, help="See, stop and resume what runs or ran.")
@@ -48,7 +49,7 @@ def _row(job: JobDirectory) -> dict[str, object]:
         "kind": KINDS[kind].label if kind in KINDS else kind,
         "title": job.header["title"],
         "state": status.state,
-        "message": status.message,
+        "message": " · ".join(filter(None, [status.message, silence_words(job, status)])),
         "tags": list(said.tags),
         "note": said.note,
     }

@@ -98,6 +98,10 @@ class Rows:
             raise IndexError(place)
         return next(self._read(part, found))
 
+    def largest(self, part: Part, number: int) -> list[Row]:
+        """The rows of a part with the most bytes."""
+        return list(self._read(part, self._part(part).top_k(number, by="length")))
+
     def _part(self, part: Part) -> pl.DataFrame:
         return _part_of(self.folder, part, (self.folder / "index.parquet").stat().st_mtime_ns)
 

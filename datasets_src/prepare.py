@@ -30,12 +30,11 @@ from datasets_src.rows import (
     Turn,
     canonical,
     compared_text,
-    conversation_of,
+    conversations_of,
     digest,
     from_canonical,
     json_value,
     label,
-    learns_last_only,
 )
 from datasets_src.spec import EditSpec, FormatName
 from datasets_src.table import ANY_PART, COLUMNS, EVAL, KEPT, LEFT_OUT, TRAIN, UNUSABLE, Batch
@@ -210,9 +209,9 @@ class _Work:
     def count_tokens(self, rows: list[_Prepared]) -> None:
         """Lengths in the model's tokens; of a preference the longer of both conversations."""
         tokenizer = _tokenizer(self.recipe.tokenizer)
-        counts = iter(count_tokens(tokenizer, [each for row in rows for each in _conversations(row.shape)]))
+        counts = iter(count_tokens(tokenizer, [each for row in rows for each in conversations_of(row.shape)]))
         for row in rows:
-            own = [next(counts) for _ in _conversations(row.shape)]
+            own = [next(counts) for _ in conversations_of(row.shape)]
             row.tokens = max(own, key=lambda count: count.length)
             self._judge_lengths(row, own)
 
@@ -277,14 +276,6 @@ class _Work:
             examples=self.examples,
             fraction=rows[-1].raw.fraction,
         )
-
-
-def _conversations(row: Row) -> list[Any]:
-    messages, tools = conversation_of(row)
-    last_only = learns_last_only(row)
-    if "rejected" in row:
-        return [(messages, tools, last_only), ([*row["prompt"], *row["rejected"]], tools, last_only)]
-    return [(messages, tools, last_only)]
 
 
 @lru_cache(maxsize=2)

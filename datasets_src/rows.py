@@ -209,6 +209,16 @@ def learns_last_only(row: Row) -> bool:
     return "messages" not in row or row.get("learn") == LAST_ANSWER
 
 
+def conversations_of(row: Row) -> list[tuple[list[Message], list[dict[str, Any]] | None, bool]]:
+    """Each conversation that training on a canonical row computes, its tools, and whether its last answer alone is to
+    be learned: of a preference that with the chosen and that with the rejected answer."""
+    messages, tools = conversation_of(row)
+    last_only = learns_last_only(row)
+    if "rejected" in row:
+        return [(messages, tools, last_only), ([*row["prompt"], *row["rejected"]], tools, last_only)]
+    return [(messages, tools, last_only)]
+
+
 def digest(row: Candidate) -> Digest:
     """The digest of a checked row."""
     texts = {name: [_normalised(turn.message) for turn in turns] for name, turns in row.parts.items()}

@@ -10,6 +10,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TaskProgre
 
 from jobs import launcher
 from jobs.directory import JobDirectory, Status
+from jobs.silence import silence_words
 
 POLL_SECONDS = 0.25
 
@@ -28,7 +29,7 @@ def follow(job: JobDirectory, console: Console) -> Status:
         task = bar.add_task(job.header["title"], total=1.0, left="")
         while (status := launcher.observe(job)).state.active:
             try:
-                _show(bar, task, status)
+                _show(bar, task, job, status)
                 time.sleep(POLL_SECONDS)
             except KeyboardInterrupt:
                 bar.stop()
@@ -38,9 +39,10 @@ def follow(job: JobDirectory, console: Console) -> Status:
     return status
 
 
-def _show(bar: Progress, task: TaskID, status: Status) -> None:
+def _show(bar: Progress, task: TaskID, job: JobDirectory, status: Status) -> None:
     left = f"{_duration(status.eta_seconds)} left" if status.eta_seconds else ""
-    bar.update(task, description=status.message or str(status.state), left=left)
+    said = " · ".join(filter(None, [status.message or str(status.state), silence_words(job, status)]))
+    bar.update(task, description=said, left=left)
     # Without a total the bar only shows that something happens, which is all that is known then.
     bar.update(task, total=None if status.progress is None else 1.0, completed=status.progress or 0.0)
 

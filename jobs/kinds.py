@@ -14,13 +14,15 @@ if TYPE_CHECKING:
 class Kind:
     """`target` is `module:function`; `heavy` work holds the lease on the GPU (or, without one, on the machine).
 
-    `spec` is `module:class` of the kind's spec, where jobs that start others have to try theirs beforehand.
+    `spec` is `module:class` of the kind's spec, where jobs that start others have to try theirs beforehand. `answers`:
+    it runs until it is stopped, and has nothing to say while nobody asks or nothing is due.
     """
 
     target: str
     heavy: bool
     label: str
     spec: str | None = None
+    answers: bool = False
 
 
 KINDS: dict[str, Kind] = {
@@ -34,13 +36,15 @@ KINDS: dict[str, Kind] = {
     "evaluate": Kind("evaluation.job:run", heavy=True, label="Evaluate", spec="evaluation.spec:EvaluateSpec"),
     "judge": Kind("evaluation.judge.job:run", heavy=True, label="Judge answers"),
     "pairs": Kind("evaluation.pairs.job:run", heavy=True, label="Make preference pairs"),
-    "chat": Kind("evaluation.chat:run", heavy=True, label="Chat side by side"),
+    "chat": Kind("evaluation.chat:run", heavy=True, label="Chat side by side", answers=True),
     "export": Kind("export.job:run", heavy=True, label="Export"),
     "hub": Kind("export.hub:run", heavy=False, label="Upload to the Hub"),
-    "serve": Kind("serving.job:run", heavy=False, label="Serve"),
+    "serve": Kind("serving.job:run", heavy=False, label="Serve", answers=True),
     "ollama": Kind("export.ollama.job:run", heavy=False, label="Create in Ollama"),
-    "loop": Kind("serving.loop.job:run", heavy=False, label="Loop round", spec="serving.loop.spec:LoopSpec"),
-    "loop.watch": Kind("serving.loop.watch:run", heavy=False, label="Watch a loop plan"),
+    "loop": Kind(
+        "serving.loop.job:run", heavy=False, label="Loop round", spec="serving.loop.spec:LoopSpec", answers=True
+    ),
+    "loop.watch": Kind("serving.loop.watch:run", heavy=False, label="Watch a loop plan", answers=True),
 }
 
 

@@ -21,6 +21,7 @@ from models.reference import ResolvedModel, resolve
 from trainer.memory.estimate import MemoryEstimate, estimate
 from trainer.memory.fit import fits
 from trainer.memory.limits import Limit, free_for_run, require_disk, require_memory, run_limit
+from trainer.memory.rows import as_long_as_rows
 from trainer.memory.setting import Setting, loss_budget, offloads_embedding, setting_for
 from trainer.memory.shape import ModelShape, read_shape
 from trainer.rows import TrainingRows, read_rows
@@ -74,7 +75,7 @@ def set_up(context: JobContext) -> Setup:
     if is_base_template(tokenizer.template):
         context.resolve("chat_template", "Hearth's own", "the model has none; it is saved with the result")
     rows = read_rows(context, spec, version, tokenizer)
-    real = as_long_as_rows(spec, rows)
+    real = as_long_as_rows(spec, _longest(rows))
     estimated = estimate(shape, real, setting)
     _check_room(context, real, hardware, shape, setting, estimated)
     context.resolve("hardware", hardware.describe(), "probed")
@@ -85,13 +86,8 @@ def set_up(context: JobContext) -> Setup:
     return Setup(spec, hardware, backend, base, tokenizer, rows, shape, setting, estimated, limit)
 
 
-def as_long_as_rows(spec: TrainSpec, rows: TrainingRows) -> TrainSpec:
-    """The spec with the length that its rows really have, where they aren't packed to the full: what takes memory."""
-    packed = spec.method.objective == "continued" or spec.optimisation.batching == "packing"
-    if packed:
-        return spec
-    longest = max(len(ids) for item in rows.train.items for name, ids in item.items() if name.endswith("ids"))
-    return spec.model_copy(update={"max_length": min(spec.max_length, max(16, longest))})
+def _longest(rows: TrainingRows) -> int:
+    return max(len(ids) for item in rows.train.items for name, ids in item.items() if name.endswith("ids"))
 
 
 def _base(context: JobContext, spec: TrainSpec) -> ResolvedModel:

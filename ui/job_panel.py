@@ -13,6 +13,7 @@ import gradio as gr
 
 from jobs import launcher
 from jobs.directory import JobDirectory, Status
+from jobs.silence import silent_minutes
 from jobs.workspace import Workspace
 from ui.drafts import read_draft, save_draft
 from ui.job_view import artifacts, empty, file_links, job_html, job_label
@@ -190,6 +191,6 @@ def _cursor(jobs: list[JobDirectory], job: JobDirectory | None, status: Status |
 
 
 def _moment(job: JobDirectory, status: Status) -> str:
-    """Changes whenever the job says anything: progress, message, log."""
+    """Changes whenever the job says anything: progress, message, log; and while it is silent."""
     log = job.log_path.stat().st_size if job.log_path.exists() else 0
-    return f"{job.id}|{status.state}|{status.updated}|{status.message}|{log}"
+    return f"{job.id}|{status.state}|{status.updated}|{status.message}|{log}|{silent_minutes(job, status)}"

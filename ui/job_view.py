@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from jobs.directory import JobDirectory, State, Status
+from jobs.silence import silence_words
 from ui.errors import job_error
 from ui.words import STATES, duration, size, when, without_visitors
 
@@ -25,7 +26,8 @@ def job_html(job: JobDirectory, status: Status) -> str:
     title = f'<span class="title">{escape(job.header["title"])}</span><span class="quiet">{_times(job, status)}</span>'
     text = "" if status.error else _message(status)
     message = f'<div class="message">{escape(text)}</div>' if text not in ("", STATES[status.state]) else ""
-    parts = [f'<div class="head">{chip}{title}</div>', _bar(status), message, job_error(job, status)]
+    parts = [f'<div class="head">{chip}{title}</div>', _bar(status), message, _silence(job, status)]
+    parts.append(job_error(job, status))
     return f'<div class="hearth-job" data-state="{status.state}" data-job="{escape(job.id)}">{"".join(parts)}</div>'
 
 
@@ -34,6 +36,14 @@ def _message(status: Status) -> str:
     if status.state is State.RUNNING and status.eta_seconds is not None:
         return f"{text} · about {duration(status.eta_seconds)} left"
     return text
+
+
+def _silence(job: JobDirectory, status: Status) -> str:
+    words = silence_words(job, status)
+    if not words:
+        return ""
+    advice = "It may hang, or other programs keep the machine busy. Stop saves and ends it; it can go on from there."
+    return f'<div class="warning" role="status"><b>{words.capitalize()}.</b> {advice}</div>'
 
 
 def _times(job: JobDirectory, status: Status) -> str:

@@ -38,10 +38,11 @@ TITLE = f"<h1>Hearth</h1> <span class='quiet'>{SUBTITLE}</span>"
 def build_page(settings: Settings) -> gr.Blocks:
     """The page as Gradio blocks, ready to launch. Nothing is read from disk yet."""
     with gr.Blocks(title="Hearth", analytics_enabled=False, fill_width=False) as blocks:
+        front = gr.Column(elem_classes="hearth-front")
         gr.HTML(TITLE, elem_id="title")
         opened = gr.Textbox("", visible=False)  # the open tab's name, once the page is filled in
         tabs = gr.Tabs(selected="start", overflow_behavior="wrap", render=False)
-        page = Page(settings, tabs, opened)
+        page = Page(settings, tabs, opened, front)
         machine.lay_out(page)
         queue_panel.lay_out(page)
         fault = gr.HTML(visible=False)

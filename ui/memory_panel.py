@@ -19,6 +19,7 @@ from models.hardware import Hardware, probe, with_card
 from trainer.memory.estimate import estimate
 from trainer.memory.fit import fit
 from trainer.memory.limits import free_for_run
+from trainer.memory.rows import counted_rows
 from trainer.memory.setting import Setting, setting_for
 from trainer.memory.shape import ModelShape, shape_of
 from trainer.spec import TrainSpec
@@ -47,12 +48,13 @@ class MemoryPanel:
 
 @dataclass(frozen=True)
 class Sizes:
-    """What an estimate is made from, and what it is held against."""
+    """What an estimate is made from, and what it is held against. `spec` is as long as the rows are, as `rows` says."""
 
     shape: ModelShape
     spec: TrainSpec
     setting: Setting
     room: Room
+    rows: str
 
 
 def lay_out() -> MemoryPanel:
@@ -126,13 +128,13 @@ def outlook(settings: Settings, workspace: Workspace, form: Form, raw: Raw) -> O
     gave_up = [words for path, words in draft.get("gave_up", {}).items() if origins.get(path) == FITTED]
     told = draft.get("told", {})
     lines = told.get("lines", []) if told.get("about") == _stamp(workspace, form, raw) else []
-    return Outlook(estimate(sizes.shape, sizes.spec, sizes.setting), sizes.room, gave_up=gave_up, told=lines)
+    estimated = estimate(sizes.shape, sizes.spec, sizes.setting)
+    return Outlook(estimated, sizes.room, rows=sizes.rows, gave_up=gave_up, told=lines)
 
 
 def sizes_of(settings: Settings, workspace: Workspace, form: Form, raw: Raw) -> Sizes | None:
     """What the estimate needs; None while the model's shape isn't known. Raises UserError for what can't be run."""
     values = form.values(workspace, [raw[path] for path in form.components])
-    # What rows there are changes nothing: the longest that may come is counted.
     spec = TrainSpec.parse({"data": "any", **values}, "The form")
     check_model(settings, workspace, spec.model)
     shape = _shape(spec.model, workspace.root, _now())
@@ -144,7 +146,8 @@ def sizes_of(settings: Settings, workspace: Workspace, form: Form, raw: Raw) -> 
         hardware = with_card(hardware, plan)
     limit = spec.safety.memory_limit_gb
     room = Room(free_for_run(hardware, limit), _where(hardware, plan, limit))
-    return Sizes(shape, spec, setting_for(spec, hardware), room)
+    rows = counted_rows(spec, workspace)
+    return Sizes(shape, rows.spec, setting_for(spec, hardware), room, rows.words)
 
 
 def _where(hardware: Hardware, plan: float | None, limit: float | None) -> str:

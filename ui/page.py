@@ -73,12 +73,14 @@ class Page:
     """Collects handlers while tabs are laid out, and wires the timer at the end.
 
     Handlers take the workspace first, then the values of their inputs, and return a value for each output. `within`:
-    parts that keep a draft of their own, by its name, and the tab on which each is shown.
+    parts that keep a draft of their own, by its name, and the tab on which each is shown. `front`: where the hidden
+    components stand that are looked up most.
     """
 
     settings: Settings
     tabs: gr.Tabs
     opened: gr.Textbox
+    front: gr.Column = field(default_factory=gr.Column)
     polled: list[Polled] = field(default_factory=list)
     loaders: list[Polled] = field(default_factory=list)
     openings: list[Any] = field(default_factory=list)
@@ -166,14 +168,20 @@ class Page:
         To Gradio an output that is skipped costs as much as one that changes: it makes the component anew. So the timer
         only asks which parts are due, and the page then fetches these alone. What `openings` hold opens a tab, which is
         brought up to date at once.
+
+        To find one component Gradio's page walks over all that stand before it: what every look reads stands first.
         """
         filled = self._wire_together(blocks.load, self.loaders, fault)
         filled.then(None, [self.opened], None, js=FILLED, **QUIETLY)
-        for place, part in enumerate(self.polled):
-            fetch = gr.Button(visible="hidden", elem_id=f"due-{place}")
-            self._wire_together(fetch.click, [part], fault)
-        due, timer = gr.Textbox(visible=False), gr.Timer(POLL_SECONDS)
         inputs = [self.opened, *(value for part in self.polled for value in part.inputs)]
+        with self.front:
+            due, timer = gr.Textbox(visible=False), gr.Timer(POLL_SECONDS)
+            for value in dict.fromkeys(inputs):
+                value.unrender()
+                value.render()
+            for place, part in enumerate(self.polled):
+                fetch = gr.Button(visible="hidden", elem_id=f"due-{place}")
+                self._wire_together(fetch.click, [part], fault)
         for trigger in (timer.tick, *(opening.then for opening in self.openings)):
             asked = trigger(self._which_are_due, inputs, [due], **QUIETLY)
             asked.then(None, [due], None, js=FETCH_DUE, **QUIETLY)

@@ -6,6 +6,8 @@ from html import escape
 from math import exp
 from typing import Any
 
+from evaluation.report.parts import lenient_words
+
 
 def verdict_html(figures: dict[str, Any]) -> str:
     """`figures`: those of the evaluate job's manifest."""
@@ -39,7 +41,9 @@ def _standings(measure: dict[str, Any]) -> str:
             f"<td class='number'>{_with_spread(standing, unit)}</td><td class='quiet'>{metric}</td></tr>"
         )
     head = "<tr><th>Model</th><th class='gauge'></th><th class='number'>Score (interval)</th><th>Scored by</th></tr>"
-    return f'<div class="scroll"><table>{head}{"".join(lines)}</table></div>'
+    others = {standing["metric"] for standing in measure["standings"] if standing["metric"] != measure["metric"]}
+    why = "".join(f"<p class='quiet'>{escape(lenient_words(measure['metric'], other))}</p>" for other in others)
+    return f'<div class="scroll"><table>{head}{"".join(lines)}</table></div>{why}'
 
 
 def _slices(figures: dict[str, Any]) -> str:

@@ -192,11 +192,16 @@ def method_lines(report: Mapping[str, Any]) -> list[str]:
     """How the comparison was made, a sentence or two each."""
     lines = list(METHOD)
     if report["task"]["lenient_metric"]:
-        lenient = plain(report["task"]["lenient_metric"])
-        lines.append(
-            f"Untrained models do not know the form of answer: they are scored by '{lenient}' where so marked."
-        )
+        lines.append(lenient_words(report["task"]["metric"], report["task"]["lenient_metric"]))
     return lines
+
+
+def lenient_words(metric: str, lenient: str) -> str:
+    """Why not all models have the same measure beside their name."""
+    return (
+        f"Models as published were never shown this task's form of answer: they are scored by '{plain(lenient)}', the "
+        f"task's easier measure, trained ones by '{plain(metric)}'. That can only favour the untrained."
+    )
 
 
 def method(report: Mapping[str, Any]) -> str:

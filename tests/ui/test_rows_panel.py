@@ -329,10 +329,12 @@ def served(opened: Opened) -> Iterator[str]:
     """The panel alone as a page; its address."""
     with gr.Blocks() as blocks:
         fault = gr.HTML(visible=False)
-        with gr.Tabs() as tabs:
-            page = Page(Settings(opened.workspace.root), tabs, gr.Textbox("datasets", visible=False, render=False))
+        tabs = gr.Tabs(render=False)
+        page = Page(Settings(opened.workspace.root), tabs, gr.Textbox("datasets", visible=False))
+        tabs.render()
+        with tabs:
             with gr.Tab("Sources"):
-                page.opened.render()
+                gr.HTML("Nothing here.")
             with gr.Tab("Rows"):  # not drawn before it is opened, but filled in
                 rows_panel.wire(page, rows_panel.lay_out(page), lambda _: opened.folder)
         page.wire(blocks, fault)

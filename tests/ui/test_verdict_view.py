@@ -1,0 +1,23 @@
+"""A finished evaluation on the page says why one model is measured otherwise than the rest."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ui.verdict_view import verdict_html
+
+
+def figures(*metrics: str) -> dict[str, Any]:
+    standings = [
+        {"name": f"model {place}", "kind": "model", "metric": metric, "mean": 0.5, "low": 0.4, "high": 0.6}
+        for place, metric in enumerate(metrics)
+    ]
+    measure = {"metric": "accuracy", "main": True, "unit": "points", "verdicts": [], "standings": standings}
+    return {"measures": [measure], "slices": [], "games": []}
+
+
+def test_an_easier_measure_is_explained_where_it_is_used() -> None:
+    html = verdict_html(figures("accuracy", "lenient"))
+    assert "scored by &#x27;lenient&#x27;" in html
+    assert "favour the untrained" in html
+    assert "easier" not in verdict_html(figures("accuracy", "accuracy"))

@@ -110,6 +110,7 @@ def serve(options: argparse.Namespace, demo: bool, login: tuple[str, str] | None
     from ui.layout import build_page
     from ui.page import Settings, VisitorCookie
     from ui.theme import CSS, ICON, make_theme
+    from ui.translation.requests import Translation
 
     settings = Settings(options.workspace.resolve(), demo=demo, local=options.host in LOOPBACK and not options.share)
     settings.root.mkdir(parents=True, exist_ok=True)
@@ -131,7 +132,7 @@ def serve(options: argparse.Namespace, demo: bool, login: tuple[str, str] | None
         allowed_paths=[str(settings.root)],
         blocked_paths=[],
         max_file_size="5mb" if demo else None,
-        app_kwargs={"middleware": [Middleware(VisitorCookie)]} if demo else None,
+        app_kwargs={"middleware": [Middleware(each) for each in ([VisitorCookie] if demo else []) + [Translation]]},
         # Gradio would ask its own page for an answer within three seconds, and give up on a machine that trains.
         _frontend=False,
     )

@@ -152,7 +152,7 @@ def _epochs(known: Statistics) -> Iterator[Advice]:
         epochs = 3 if known.rows < 300 else 2 if known.rows < 2_000 else 1
         why = "preferences are learned in few passes, and more of them wear down what the model could do before"
     else:
-        epochs = 4 if known.rows < 300 else 3 if known.rows < 2_000 else 2 if known.rows < 20_000 else 1
+        epochs = 3 if known.rows < 2_000 else 2 if known.rows < 20_000 else 1
         why = "few rows need more passes to be learned, many are learned in one or two"
     trained = ""
     if known.trained_tokens is not None:

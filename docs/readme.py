@@ -61,6 +61,7 @@ PLAIN = {
     "docs/formats.md": "every format of rows with an example and what it becomes, generated",
     "docs/checks.md": "every health check with its remedies, generated",
     "docs/app.png": "the picture above, made by docs/screenshots.py",
+    "ui/translation/zh.yaml": "the page in Chinese",
     ".dockerignore": "what isn't copied into an image",
     "packaging/grafana/dashboards/hearth.json": "the dashboard of served models",
     ".gitignore": "what isn't kept in the repository",

@@ -1,80 +1,82 @@
-"""Makes docs/app.png: the Training tab of a real run on the embedded model, in headless Chromium.
+"""Makes the pictures of README and docs, in headless Chromium: every tab as it stands after `python cli.py demo`.
 
-python -m docs.screenshots        (a few minutes: builds the Snake dataset and trains on it meanwhile)
+python -m docs.screenshots [--workspace DIR]     a workspace in which the demo ran; without one it runs first
 """
 
 from __future__ import annotations
 
+import argparse
 import shutil
 import subprocess
 import sys
 import tempfile
-import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from jobs import launcher
-from jobs.directory import JobDirectory
-from jobs.workspace import Workspace
-from models.hardware import probe
+from benchmarks.page import free_port
+from benchmarks.watching import wait_until_served
 
 PROJECT = Path(__file__).resolve().parent.parent
-PORT = 7899
-STEPS_TO_SHOW = 45
+PICTURES = PROJECT / "docs" / "pictures"
+TABS = ("start", "datasets", "models", "training", "evaluation", "export", "serving")
+SIZE = {"width": 1280, "height": 1000}
+SETTLE_MILLISECONDS = 4_000
 
 
-def prepare(workspace: Workspace) -> JobDirectory:
-    """The Snake dataset, and a training job that is some way along."""
-    from datasets_src.build import build
-    from recipes.snake import pipeline
-
-    build(pipeline.write_rows(workspace), workspace)
-    spec = pipeline.train_spec().model_dump(mode="json")
-    job = launcher.start(workspace, "train", spec, title="Snake player", resource=probe().resource)
-    while job.status().state.active and len(job.metrics()) < STEPS_TO_SHOW:
-        time.sleep(1)
-    return job
-
-
-def take(workspace: Workspace, out: Path) -> None:
-    """Serve the page and photograph the Training tab."""
-    from playwright.sync_api import sync_playwright
-
-    command = [sys.executable, "app.py", "--port", str(PORT), "--workspace", str(workspace.root)]
-    server = subprocess.Popen(command, cwd=PROJECT)
+@contextmanager
+def served(workspace: Path) -> Iterator[str]:
+    """The page over a workspace; its address."""
+    port = free_port()
+    command = [sys.executable, "app.py", "--port", str(port), "--workspace", str(workspace)]
+    server = subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.DEVNULL)
     try:
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-            page = browser.new_page(viewport={"width": 1280, "height": 1000}, color_scheme="light")
-            _open_when_served(page)
-            page.get_by_role("tab", name="Training").click()
-            page.wait_for_timeout(6000)
-            page.screenshot(path=out)
-            browser.close()
+        wait_until_served(port)
+        yield f"http://127.0.0.1:{port}/"
     finally:
         server.terminate()
         server.wait()
 
 
-def _open_when_served(page) -> None:  # type: ignore[no-untyped-def]
-    import socket
+def take(address: str, folder: Path) -> None:
+    """A picture of every tab."""
+    from playwright.sync_api import sync_playwright
 
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        with socket.socket() as probe_socket:
-            if probe_socket.connect_ex(("127.0.0.1", PORT)) == 0:
-                break
-        time.sleep(0.2)
-    page.goto(f"http://127.0.0.1:{PORT}")
-    page.get_by_role("tab", name="Training").wait_for()
+    folder.mkdir(exist_ok=True)
+    with sync_playwright() as playwright:
+        program = shutil.which("chromium") or shutil.which("google-chrome")
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        page = browser.new_page(viewport=SIZE, color_scheme="light", locale="en-GB")
+        page.goto(address)
+        page.wait_for_selector("html.hearth-filled", state="attached", timeout=60_000)
+        for tab in TABS:
+            photograph(page, tab, folder / f"{tab}.png")
+        browser.close()
+
+
+def photograph(page: Any, tab: str, path: Path) -> None:
+    """What the top of a tab shows, in 256 colours: a quarter of the bytes, and nobody sees it."""
+    from PIL import Image
+
+    page.locator(f"#tab-{tab}-button").click()
+    page.wait_for_timeout(SETTLE_MILLISECONDS)
+    page.screenshot(path=path)
+    with Image.open(path) as picture:
+        picture.convert("RGB").quantize(256).save(path, optimize=True)
 
 
 def main() -> None:
-    """See the top of this file."""
+    """The command line: see the top of this file."""
+    parser = argparse.ArgumentParser(description="Makes the pictures of README and docs.")
+    parser.add_argument("--workspace", type=Path, help="a workspace in which the demo ran")
     with tempfile.TemporaryDirectory() as folder:
-        workspace = Workspace(Path(folder) / "workspace")
-        job = prepare(workspace)
-        take(workspace, PROJECT / "docs" / "app.png")
-        launcher.stop(job, wait_seconds=30)
+        workspace = parser.parse_args().workspace
+        if workspace is None:
+            workspace = Path(folder) / "workspace"
+            subprocess.run([sys.executable, "cli.py", "demo", "--workspace", str(workspace)], cwd=PROJECT, check=True)
+        with served(workspace.resolve()) as address:
+            take(address, PICTURES)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,14 @@
-"""Following a job in a terminal: a progress bar with the time left, and Ctrl-C that asks before it stops anything."""
+"""Following a job in a terminal: a progress bar with the time left, and Ctrl-C that asks before it stops anything.
+
+Where the output goes into a file or a pipe, a line now and then says what the bar would.
+"""
 
 from __future__ import annotations
 
+import re
 import sys
 import time
+from dataclasses import dataclass
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn
@@ -13,6 +18,24 @@ from jobs.directory import JobDirectory, Status
 from jobs.silence import silence_words
 
 POLL_SECONDS = 0.25
+LINE_SECONDS = 30.0
+
+
+@dataclass
+class _Lines:
+    """What is told where no bar can be drawn: other words at once, other numbers every half minute."""
+
+    console: Console
+    phase: str = ""
+    said: str = ""
+    next_at: float = 0.0
+
+    def tell(self, job: JobDirectory, status: Status) -> None:
+        words, percent = _words(job, status), "" if status.progress is None else f"{100 * status.progress:.0f} %"
+        said, phase = " · ".join(filter(None, [words, percent, _left(status)])), re.sub(r"[\d.,]+", "", words)
+        if phase != self.phase or (said != self.said and time.monotonic() >= self.next_at):
+            self.console.print(f"  {said}", markup=False)
+            self.phase, self.said, self.next_at = phase, said, time.monotonic() + LINE_SECONDS
 
 
 def follow(job: JobDirectory, console: Console) -> Status:
@@ -26,10 +49,13 @@ def follow(job: JobDirectory, console: Console) -> Status:
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(job.header["title"], total=1.0, left="")
+        task, lines = bar.add_task(job.header["title"], total=1.0, left=""), _Lines(console)
         while (status := launcher.observe(job)).state.active:
             try:
-                _show(bar, task, job, status)
+                if console.is_terminal:
+                    _show(bar, task, job, status)
+                else:
+                    lines.tell(job, status)
                 time.sleep(POLL_SECONDS)
             except KeyboardInterrupt:
                 bar.stop()
@@ -40,11 +66,17 @@ def follow(job: JobDirectory, console: Console) -> Status:
 
 
 def _show(bar: Progress, task: TaskID, job: JobDirectory, status: Status) -> None:
-    left = f"{_duration(status.eta_seconds)} left" if status.eta_seconds else ""
-    said = " · ".join(filter(None, [status.message or str(status.state), silence_words(job, status)]))
-    bar.update(task, description=said, left=left)
+    bar.update(task, description=_words(job, status), left=_left(status))
     # Without a total the bar only shows that something happens, which is all that is known then.
     bar.update(task, total=None if status.progress is None else 1.0, completed=status.progress or 0.0)
+
+
+def _words(job: JobDirectory, status: Status) -> str:
+    return " · ".join(filter(None, [status.message or str(status.state), silence_words(job, status)]))
+
+
+def _left(status: Status) -> str:
+    return f"{_duration(status.eta_seconds)} left" if status.eta_seconds else ""
 
 
 def _asked_to_stop(job: JobDirectory, console: Console) -> bool:

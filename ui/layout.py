@@ -32,7 +32,11 @@ TABS = {
 }
 NEXT = {"datasets": "train on it", "training": "see whether it got better", "evaluation": "make files of it"}
 SUBTITLE = "Fine-tune a language model here, see honestly whether it got better, take it with you."
-TITLE = f"<h1>Hearth</h1> <span class='quiet'>{SUBTITLE}</span>"
+LANGUAGES = (("en", "English"), ("zh", "中文"))
+TITLE = f"<h1>Hearth</h1> <span class='quiet'>{SUBTITLE}</span>" + "".join(
+    f"<a class='hearth-language' href='?language={tag}' lang='{tag}' translate='no'>{name}</a>"
+    for tag, name in LANGUAGES
+)
 
 
 def build_page(settings: Settings) -> gr.Blocks:

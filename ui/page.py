@@ -13,6 +13,8 @@ import gradio as gr
 
 from jobs.workspace import Workspace
 from ui.errors import explain
+from ui.translation.answers import translated_answers
+from ui.translation.requests import texts_for
 
 VISITOR_COOKIE = "hearth_visitor"
 POLL_SECONDS = 2.0
@@ -112,9 +114,10 @@ class Page:
 
         def call(request: gr.Request, *values: Any) -> list[Any]:
             try:
-                return [*handler(self.workspace(request), *values), gr.HTML(value="", visible=False)]
+                shown = [*handler(self.workspace(request), *values), gr.HTML(value="", visible=False)]
             except Exception as problem:  # noqa: BLE001 - the boundary: everything is shown, in words
-                return [*[SKIP for _ in outputs], gr.HTML(value=explain(problem), visible=True)]
+                shown = [*[SKIP for _ in outputs], gr.HTML(value=explain(problem), visible=True)]
+            return in_language(request, [*outputs, error], shown)
 
         def call_told(event: gr.EventData, request: gr.Request, *values: Any) -> list[Any]:
             return call(request, event._data, *values)
@@ -145,9 +148,10 @@ class Page:
         def call(request: gr.Request, *values: Any) -> Iterator[list[Any]]:
             try:
                 for shown in handler(self.workspace(request), *values):
-                    yield [*shown, gr.HTML(value="", visible=False)]
+                    yield in_language(request, [*outputs, error], [*shown, gr.HTML(value="", visible=False)])
             except Exception as problem:  # noqa: BLE001 - the boundary: everything is shown, in words
-                yield [*[SKIP for _ in outputs], gr.HTML(value=explain(problem), visible=True)]
+                told = [*[SKIP for _ in outputs], gr.HTML(value=explain(problem), visible=True)]
+                yield in_language(request, [*outputs, error], told)
 
         options: dict[str, Any] = {"show_progress": "hidden", "trigger_mode": "once", "api_visibility": "private"}
         return gr.on(triggers, call, list(inputs), [*outputs, error], concurrency_limit=8, **options)
@@ -207,12 +211,18 @@ class Page:
                 except Exception as problem:  # noqa: BLE001 - the boundary: everything is shown, in words
                     shown += [SKIP for _ in part.outputs]
                     fault_shown = gr.HTML(explain(problem), visible=True)
-            return [*shown, fault_shown]
+            return in_language(request, [*outputs, fault], [*shown, fault_shown])
 
         inputs = [value for part in parts for value in part.inputs]
         outputs = [output for part in parts for output in part.outputs]
         # Gradio marks the progress of a call on every output it has, one by one, unless it is told where.
         return trigger(call, inputs, [*outputs, fault], show_progress_on=fault, **QUIETLY)
+
+
+def in_language(request: gr.Request | None, outputs: Sequence[Any], answers: Sequence[Any]) -> list[Any]:
+    """What a handler answered, in the language of whoever asked."""
+    texts = texts_for(request)
+    return list(answers) if texts is None else translated_answers(outputs, answers, texts)
 
 
 def _is_due(part: Polled, workspace: Workspace, inputs: list[Any]) -> bool:

@@ -23,11 +23,15 @@ def label_of(path: Path) -> str:
 
 @dataclass(frozen=True)
 class TaskResult:
-    """The task's own score of a file, and the verdict beside the trained model; `outcome` as evaluation/verdict.py."""
+    """The task's own score of a file, and the verdict beside the trained model; `outcome` as evaluation/verdict.py.
+
+    Both were asked the same `items` questions, fewer than an evaluation asks, so that the scores may differ from its.
+    """
 
     task: str
     score: float
     reference_score: float
+    items: int
     outcome: str
     sentence: str
 
@@ -49,11 +53,11 @@ class Rendered:
 
     @property
     def short(self) -> str:
-        """Of llama.cpp: as many of so many held-out prompts, and of all trials."""
+        """Of llama.cpp: as many of so many held-out prompts, and of the other conversations that were tried."""
         check = self.report.checks[0]
         names = [*check.same, *(found.conversation for found in check.differences)]
         own, same = sum(name in self.own for name in names), sum(name in self.own for name in check.same)
-        return f"{same} of {own}, trials {len(check.same) - same} of {len(names) - own}"
+        return f"{same} of {own} held-out, {len(check.same) - same} of {len(names) - own} others"
 
     @property
     def sentence(self) -> str:
@@ -174,8 +178,8 @@ def _told_loss(file: FileReport) -> str:
 def _told_task(task: TaskResult) -> str:
     """The score beside the trained model's, in percent where it is a share."""
     if not 0 <= task.score <= 1:
-        return f"{task.score:.3g} (trained {task.reference_score:.3g})"
-    told = f"{100 * task.score:.1f} % (trained {100 * task.reference_score:.1f} %)"
+        return f"{task.score:.3g} (trained {task.reference_score:.3g}) on {task.items:,} items"
+    told = f"{100 * task.score:.1f} % (trained {100 * task.reference_score:.1f} %) on {task.items:,} items"
     return f"{told}: {task.outcome}" if task.outcome in ("better", "worse") else told
 
 

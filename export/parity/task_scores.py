@@ -84,6 +84,13 @@ def score_files(
             outer.artifact(inner.path / name)
     verdicts = figures["measures"][0]["verdicts"]
     return {
-        name: TaskResult(task, found["candidate_mean"], found["reference_mean"], found["outcome"], found["sentence"])
+        name: TaskResult(
+            task,
+            found["candidate_mean"],
+            found["reference_mean"],
+            found["items"],
+            found["outcome"],
+            found["sentence"],
+        )
         for name, found in zip(files, verdicts, strict=True)
     }

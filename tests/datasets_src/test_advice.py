@@ -46,7 +46,7 @@ def test_without_a_tokenizer_no_context_length_is_made_up() -> None:
 @pytest.mark.parametrize(
     ("kind", "rows", "epochs"),
     [
-        *(("conversation", 299, 4), ("conversation", 300, 3), ("conversation", 2000, 2), ("conversation", 20_000, 1)),
+        *(("conversation", 299, 3), ("conversation", 1999, 3), ("conversation", 2000, 2), ("conversation", 20_000, 1)),
         *(("preference", 299, 3), ("preference", 300, 2), ("unpaired", 2000, 1), ("text", 1999, 3)),
     ],
 )

@@ -91,7 +91,7 @@ def test_each_file_is_proven_to_behave_like_the_trained_model(shared: tuple[JobC
     merged, *files = report["files"]
     assert [file["file"] for file in files] == list(figures["size_bytes"])
     for file in files:
-        assert file["rendering"]["sentence"].startswith("same prompt tokens on 2 of 2, trials ")
+        assert file["rendering"]["sentence"].startswith("same prompt tokens on 2 of 2 held-out, ")
         assert file["rendering"]["passed"] is True
     exact = files[0]["answers"]
     assert (files[0]["label"], exact["same_answers"], exact["stopped"], exact["wrong_stop"]) == ("F16", 2, 2, 0)

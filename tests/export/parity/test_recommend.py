@@ -19,7 +19,7 @@ def file(
     size = round(gigabytes * 1e9)
     found = None if cost is None else Behaviour(5.0, cost, cost, cost, 0.01, 0.98, 100, 100)
     answers = AnswerCheck(4, 4, 4, 4, stopped, 0, 30.0, False, ())
-    task = None if outcome is None else TaskResult("snake", 0.5, 0.6, outcome, "worse by 10 points")
+    task = None if outcome is None else TaskResult("snake", 0.5, 0.6, 60, outcome, "worse by 10 points")
     return FileReport(
         f"m-{label}.gguf", label, size, memory_to_run(size, 0), answers=answers, behaviour=found, task=task
     )

@@ -1,0 +1,45 @@
+"""HTML in another language: the texts between its tags, and the attributes that are read out or shown."""
+
+from __future__ import annotations
+
+import re
+from html import escape, unescape
+
+from ui.translation.catalogue import Catalogue
+
+TAG = re.compile(r"(<[^<>]*>)")
+NAME = re.compile(r"<(/?)([a-zA-Z][\w-]*)")
+SPOKEN = re.compile(r'\b(title|aria-label|placeholder|alt|data-label)="([^"]*)"')
+# What stands in these is code, or what somebody typed.
+LEFT_ALONE = frozenset({"code", "pre", "kbd", "samp", "style", "script", "textarea", "var"})
+EMPTY = frozenset({"br", "img", "input", "hr", "meta", "link", "col", "wbr"})
+
+
+def translated_html(html: str, texts: Catalogue) -> str:
+    """`html` with its texts in the language; nothing within translate="no", or within code, is changed."""
+    told: list[str] = []
+    left: list[str] = []  # the open elements of what is left alone, the outermost first
+    for piece in TAG.split(html):
+        tag = NAME.match(piece)
+        if tag is None:
+            told.append(piece if left or piece.startswith("<") else _text(piece, texts))
+            continue
+        closing, name = tag[1], tag[2].lower()
+        if left:
+            if closing and name == left[-1]:
+                left.pop()
+            elif not closing and name not in EMPTY and not piece.endswith("/>"):
+                left.append(name)
+            told.append(piece)
+        elif not closing and (name in LEFT_ALONE or re.search(r"translate=.no.", piece)) and name not in EMPTY:
+            left.append(name)
+            told.append(piece)
+        else:
+            told.append(SPOKEN.sub(lambda found: f'{found[1]}="{escape(texts.text(unescape(found[2])))}"', piece))
+    return "".join(told)
+
+
+def _text(piece: str, texts: Catalogue) -> str:
+    plain = unescape(piece)
+    found = texts.text(plain)
+    return piece if found == plain else escape(found, quote=False)

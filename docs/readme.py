@@ -20,6 +20,7 @@ from datasets_src.expansion import ExpansionSpec
 from datasets_src.spec import DatasetSpec
 from datasets_src.synthesis.spec import SynthesisSpec
 from docs.formats import checks_page, formats_page
+from docs.screenshots import TABS
 from evaluation.chat_spec import ChatSpec
 from evaluation.judge.spec import JudgingSpec
 from evaluation.pairs.spec import PairsSpec
@@ -60,7 +61,7 @@ PLAIN = {
     "docs/options.md": "every option of every spec, generated",
     "docs/formats.md": "every format of rows with an example and what it becomes, generated",
     "docs/checks.md": "every health check with its remedies, generated",
-    "docs/app.png": "the picture above, made by docs/screenshots.py",
+    **{f"docs/pictures/{tab}.png": f"the {tab.capitalize()} tab, made by docs/screenshots.py" for tab in TABS},
     "ui/translation/zh.yaml": "the page in Chinese",
     ".dockerignore": "what isn't copied into an image",
     "packaging/grafana/dashboards/hearth.json": "the dashboard of served models",

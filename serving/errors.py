@@ -54,7 +54,8 @@ def told(problem: Exception) -> Told:
         wait = problem.retry_after or (RETRY_SECONDS if status in (429, 503) else None)
         return _told(status, str(problem), kind, CODES.get(problem.kind, problem.kind.replace(" ", "_")), None, wait)
     if isinstance(problem, Missing):
-        return _told(404, f"{problem.what} {problem.fix}", "invalid_request_error", "model_not_found", "model")
+        message = f"{problem.what} {problem.why} {problem.fix}"
+        return _told(404, message, "invalid_request_error", "model_not_found", "model")
     if isinstance(problem, UserError):
         return _told(400, f"{problem.what} {problem.why}", "invalid_request_error")
     return _told(500, "The server failed; its log has the reason.", "server_error", "internal")

@@ -23,6 +23,18 @@ from ui.words import without_visitors
 LOG_CHARACTERS = 8000
 LISTED_JOBS = 30
 Result = Callable[[Workspace, JobDirectory, Status], Sequence[Any]]
+# On a narrow screen the panel stands below the form: a job that begins comes into view.
+COME_INTO_VIEW = """
+const shown = () => element.querySelector('[data-job]')?.dataset;
+let known = shown()?.job;
+new MutationObserver(() => {
+  const now = shown();
+  const begins = now && now.job !== known && ['queued', 'running'].includes(now.state);
+  known = now?.job;
+  if (begins && innerWidth <= 700 && document.documentElement.classList.contains('hearth-filled'))
+    element.scrollIntoView({ block: 'start', behavior: 'smooth' });
+}).observe(element, { childList: true, subtree: true });
+"""
 
 
 @dataclass
@@ -112,7 +124,7 @@ def lay_out(tab: str, kind: str, nothing: str, *, name: str = "", details: bool 
     place = f"{tab}-{name}" if name else tab
     with gr.Column(elem_classes="hearth-panel"):
         choice = gr.Dropdown([], label="Earlier runs", allow_custom_value=True, visible=False, interactive=True)
-        view = gr.HTML(empty(nothing), elem_id=f"{place}-job")
+        view = gr.HTML(empty(nothing), elem_id=f"{place}-job", js_on_load=COME_INTO_VIEW)
         error = gr.HTML(visible=False)
         with gr.Row(elem_classes="hearth-buttons"):
             stop = gr.Button("Stop", size="sm", variant="secondary", visible=False)

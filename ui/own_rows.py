@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +20,9 @@ from ui import picks
 from ui.components import component
 from ui.dataset_draft import OWN, TAB, change_source
 from ui.demo import LARGEST_UPLOAD
+from ui.drafts import read_draft
 from ui.fields import form_fields, to_raw, values_of_raw
-from ui.form import Beside
+from ui.form import Beside, enter_quietly
 from ui.page import Page
 from ui.paths import keep_upload
 from ui.spec_list import Item, SpecList
@@ -28,6 +30,7 @@ from ui.words import STATES, count, size, when
 
 # What a file may be called: whatever a reader knows, and the YAML of an expansion.
 ENDINGS = sorted({*READERS, ".yaml", ".yml"})
+FROM_FILE = "its file"
 KINDS = "Tables and rows: JSONL, JSON, CSV, TSV, Parquet, XLSX. Texts: TXT, Markdown, PDF, DOCX, HTML. Templates: YAML."
 AND_INFO = "What was said to served models. Every condition that is given has to fit; without any, all of it is taken."
 
@@ -145,7 +148,16 @@ def _keeping(pick: picks.Pick) -> Callable[[Workspace, str | None], list[Any]]:
 def add_sources(workspace: Workspace, sources: SpecList, items: list[Item]) -> None:
     """List them in the dataset of one's own rows, which is shown from now on."""
     change_source(workspace, OWN)
+    if items and not sources.items(workspace):
+        name_after(workspace, str(items[0].get("path") or ""))
     sources.add(workspace, items)
+
+
+def name_after(workspace: Workspace, path: str) -> None:
+    """Name the dataset after its first file, unless somebody named it."""
+    name = re.sub(r"[^a-z0-9_-]+", "-", Path(path).stem.lower()).strip("-_")[:64]
+    if name and "name" not in read_draft(workspace, TAB).get("form", {}):
+        enter_quietly(workspace, TAB, {"name": name}, FROM_FILE)
 
 
 def uploaded(page: Page) -> Callable[..., list[Item]]:

@@ -71,7 +71,7 @@ def lay_out(page: Page, base: Base) -> SweepPanel:
         type="array",
         column_count=2,
         interactive=True,
-        column_widths=[260, 260],
+        column_widths=["50%", "50%"],
         label="Values to try, separated by commas: every combination of the lines is trained",
         elem_id="sweep-grid",
         buttons=[],

@@ -18,7 +18,8 @@ from ui.dataset_draft import OWN, SNAKE, SOURCES, TAB, change_source, checked_sp
 from ui.drafts import read_draft
 from ui.edits import delete
 from ui.fields import form_fields
-from ui.form import Form
+from ui.form import Form, enter_quietly
+from ui.own_rows import name_after
 from ui.page import Page, Settings
 from ui.sources import card_of, look_at, look_html, option_applies
 from ui.spec_list import SpecList
@@ -264,3 +265,21 @@ def test_the_demo_takes_small_files_alone(workspace: Workspace, tmp_path: Path) 
         page = Page(settings(workspace, demo=True), gr.Tabs(), gr.Textbox())
     with pytest.raises(BadInput, match="5 MB"):
         own_rows.keep_file(page, workspace, large)
+
+
+@pytest.mark.parametrize(
+    ("path", "typed", "name"),
+    [
+        ("uploads/Support Tickets (May).jsonl", None, "support-tickets-may"),
+        ("uploads/rows.jsonl", "mine", "mine"),
+        ("uploads/数据.jsonl", None, None),
+        ("hub:owner/alpaca", None, "alpaca"),
+    ],
+)
+def test_a_dataset_is_called_after_its_first_file(
+    workspace: Workspace, path: str, typed: str | None, name: str | None
+) -> None:
+    if typed:
+        enter_quietly(workspace, TAB, {"name": typed}, "you")
+    name_after(workspace, path)
+    assert read_draft(workspace, TAB).get("form", {}).get("name") == name

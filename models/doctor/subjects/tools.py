@@ -36,9 +36,9 @@ def _ollama(facts: Facts) -> Finding:
 
 def _llama(facts: Facts) -> Finding:
     lacking = [tool for tool in TOOLS if tool not in facts.tools]
-    why = "Only importance matrices and the smallest (IQ) sizes need them; all other exports work without."
+    why = "Only importance matrices and the smallest (IQ) sizes need them."
     if not lacking:
         return Finding("llama.cpp", "good", f"llama.cpp's own programs are here: {', '.join(facts.tools)}.")
-    seen = f"llama.cpp's own programs aren't all here: {', '.join(lacking)}."
+    seen = f"Exports work without llama.cpp's own programs; not here: {', '.join(lacking)}."
     todo = "Build llama.cpp in your home folder, or put its programs on PATH, should you want these."
     return Finding("llama.cpp", "good", seen, why, todo=todo)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
@@ -17,7 +17,8 @@ from jobs.workspace import Workspace
 from ui import demo, job_panel
 from ui import form as forms
 from ui.page import Page
-from ui.words import count
+from ui.picks import Option, Options
+from ui.words import count, when
 
 TAB = "evaluation"
 ABOUT_JUDGE = (
@@ -28,11 +29,12 @@ ABOUT_PAIRS = (
     "*Preference pairs* are a better and a worse answer to the same prompt: what DPO and ORPO learn from. The better "
     "one is told by a task that knows the right answer, by a judge, or by your votes and corrections."
 )
+ONLY_VOTES = "none: only check the judge against your votes"
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A job that a form starts. `result` is the HTML of its figures."""
+    """A job that a form starts. `result` is the HTML of its figures; `picked`: options chosen among what there is."""
 
     name: str
     spec: type[Spec]
@@ -42,10 +44,12 @@ class Kind:
     first: Callable[[Workspace], dict[str, Any]]
     title: Callable[[Any], str]
     result: Callable[[dict[str, Any]], str]
+    picked: dict[str, Options] = field(default_factory=dict)
 
 
 def lay_out(page: Page) -> None:
     """Draw both here and wire them."""
+    page.within |= {kind.name: TAB for kind in (JUDGING, PAIRS)}
     with gr.Accordion("Have a judge compare answers", open=True, elem_id="judging"):
         gr.Markdown(ABOUT_JUDGE)
         _lay_out_job(page, JUDGING)
@@ -57,7 +61,7 @@ def lay_out(page: Page) -> None:
 def _lay_out_job(page: Page, kind: Kind) -> None:
     with gr.Row(equal_height=False):
         with gr.Column(scale=5, min_width=320):
-            form = forms.lay_out(kind.spec, kind.name, kind.command, base=kind.first)
+            form = forms.lay_out(kind.spec, kind.name, kind.command, base=kind.first, picked=kind.picked)
             error = gr.HTML(visible=False)
             begin = gr.Button(kind.button, variant="primary", elem_id=f"start-{kind.name}")
             forms.lay_out_yaml(page, form, error)
@@ -96,10 +100,11 @@ def pairs_html(figures: dict[str, Any]) -> str:
     return f'<div class="hearth-result"><p>{said}{escape(beside)}.{place}</p></div>'
 
 
-def newest_evaluation(workspace: Workspace) -> dict[str, Any]:
-    """What the judge's form begins with: a common judge, and the answers of the newest finished evaluation."""
+def evaluation_options(workspace: Workspace) -> list[Option]:
+    """Label and reference of each finished evaluation, newest first; then none."""
     done = [job for job in workspace.list_jobs("evaluate") if job.status().state is State.SUCCEEDED]
-    return {"judge": {"model": "ollama:llama3.1"}, **({"evaluation": f"job:{done[0].id}"} if done else {})}
+    listed = [(f"{job.header['title']} · {when(job.header['created'])}", f"job:{job.id}") for job in done]
+    return [*listed, (ONLY_VOTES, "")]
 
 
 JUDGING = Kind(
@@ -108,7 +113,8 @@ JUDGING = Kind(
     command="python cli.py judge spec.yaml",
     button="Judge",
     nothing="Nothing was judged yet. Name a judge, and a finished evaluation whose answers it compares.",
-    first=newest_evaluation,
+    first=lambda _: {"judge": {"model": "ollama:llama3.1"}},
+    picked={"evaluation": evaluation_options},
     title=lambda spec: f"{spec.judge.model} judges {spec.evaluation or 'your votes'}",
     result=judged_html,
 )

@@ -14,6 +14,8 @@ from ui.page import SKIP, Page
 
 Option = tuple[str, str]
 Options = Callable[[Workspace], Sequence[Option]]
+# Kept where "none of them" was chosen by hand, which is an option with an empty value.
+NOTHING = "-"
 
 
 @dataclass
@@ -30,13 +32,16 @@ class Pick:
         """What was chosen by hand, else the first option."""
         chosen = read_draft(workspace, self.tab).get(self.key)
         options = self.options(workspace)
+        if chosen == NOTHING:
+            return ""
         return str(chosen) if chosen else options[0][1] if options else None
 
     def keep(self, workspace: Workspace, value: str | None) -> None:
         """Keep a choice; the default is not one, so that it goes on following what is made next."""
-        options = self.options(workspace)
-        default = options[0][1] if options else None
-        save_draft(workspace, self.tab, **{self.key: None if value in (default, "") else value})
+        values = [known for _, known in self.options(workspace)]
+        default = values[0] if values else None
+        chosen = NOTHING if value == "" and "" in values[1:] else value
+        save_draft(workspace, self.tab, **{self.key: None if value == default else chosen or None})
 
     def update(self, workspace: Workspace, cursor: str = "") -> list[Any]:
         """The dropdown and its cursor; skipped when nothing changed."""

@@ -41,7 +41,7 @@ from ui.dataset_draft import (
 from ui.drafts import read_draft, save_draft
 from ui.form import Beside
 from ui.job_panel import JobPanel
-from ui.page import SKIP, Page
+from ui.page import CHOSEN, SKIP, Page
 from ui.picks import Pick, forget
 from ui.picks import wire as wire_pick
 from ui.rows_layout import RowsPanel
@@ -263,7 +263,7 @@ def _wire_steps(page: Page, steps: Steps, error: gr.HTML) -> None:
 
     page.load(open_last, steps.outputs)
     for name, part in steps.parts.items():
-        page.on(part.select, opener(name), [steps.opened], [steps.opened], error, quiet=True)
+        page.on(part.select, opener(name), [steps.opened], [steps.opened], error, quiet=True, js=CHOSEN % name)
 
 
 def _wire_prepared(page: Page, parts: Parts, steps: Steps) -> None:

@@ -31,7 +31,13 @@ FILLED = """(opened) => requestAnimationFrame(() => requestAnimationFrame(() => 
   const tab = document.getElementById(`tab-${opened}-button`);
   if (tab && tab.getAttribute('aria-selected') !== 'true') tab.click();
   document.documentElement.classList.add('hearth-filled');
+  document.addEventListener('click', (event) => {
+    const chosen = event.isTrusted && event.target.closest?.('[role=tab]');
+    if (chosen) window.hearthChosen = chosen.dataset.tabId;
+  }, true);
 }))"""
+# Passes its value on where somebody chose this part of a tab: Gradio selects the first by itself when it draws them.
+CHOSEN = "(value) => [window.hearthChosen === '%s' ? value : '']"
 # Passes on which tab is open once the page is filled in: what is selected before is nobody's choice.
 ONCE_FILLED = "(opened) => [document.documentElement.classList.contains('hearth-filled') ? opened : '']"
 

@@ -8,7 +8,7 @@ import gradio as gr
 
 from jobs.workspace import Workspace
 from ui.drafts import read_draft, save_draft
-from ui.page import SKIP, Page
+from ui.page import CHOSEN, SKIP, Page
 
 
 def wire_parts(page: Page, tab: str, parts: Any, tabs: dict[str, Any]) -> None:
@@ -27,7 +27,7 @@ def wire_parts(page: Page, tab: str, parts: Any, tabs: dict[str, Any]) -> None:
 
     def opener(name: str) -> Any:
         def keep(workspace: Workspace, seen: str) -> list[Any]:
-            if seen:  # while the page is drawn, the browser selects the first by itself
+            if seen:
                 save_draft(workspace, tab, part=name)
             return []
 
@@ -36,7 +36,7 @@ def wire_parts(page: Page, tab: str, parts: Any, tabs: dict[str, Any]) -> None:
     page.load(load, [parts, known])
     page.poll(tab, follow, [known], [parts, known])
     for name, part in tabs.items():
-        page.on(part.select, opener(name), [known], [], fault, quiet=True)
+        page.on(part.select, opener(name), [known], [], fault, quiet=True, js=CHOSEN % name)
 
 
 def open_part(workspace: Workspace, tab: str, name: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -67,7 +69,7 @@ class SynthesisPanel:
 
 def lay_out(page: Page) -> SynthesisPanel:
     """Draw it here."""
-    with gr.Accordion("Have a teacher write rows", open=False, elem_id="synthesis"):
+    with gr.Accordion("Have a teacher write rows", open=True, elem_id="synthesis"):
         gr.Markdown(ABOUT)
         with gr.Row(equal_height=False):
             with gr.Column(scale=6, min_width=320):
@@ -81,9 +83,11 @@ def lay_out(page: Page) -> SynthesisPanel:
                     base=lambda _: FIRST_VALUES,
                 )
                 uploads = gr.File(
-                    label="Upload the input",
+                    label="Upload documents or rows, one file or several",
                     file_types=own_rows.ENDINGS,
+                    file_count="multiple",
                     type="filepath",
+                    elem_id="synthesis-uploads",
                     height=110,
                 )
                 gr.Markdown("**Teachers**")
@@ -117,8 +121,8 @@ def wire(page: Page, panel: SynthesisPanel) -> None:
     """Connect the form, the teachers and the job. Using the rows is the tab's."""
     form = panel.form
 
-    def upload(workspace: Workspace, file: str | None) -> list[Any]:
-        kept = own_rows.keep_file(page, workspace, Path(file or ""))
+    def upload(workspace: Workspace, files: list[str] | None) -> list[Any]:
+        kept = keep_input(workspace, [own_rows.keep_file(page, workspace, Path(file)) for file in files or []])
         forms.enter(workspace, DRAFT, {"input": str(kept.relative_to(workspace.root))})
         return form.initial(workspace)
 
@@ -147,6 +151,20 @@ def wire(page: Page, panel: SynthesisPanel) -> None:
     for words, button in panel.add.items():
         page.on(button.click, adding(NEW_TEACHERS[words]), [], [*panel.listed.outputs, form.yaml], panel.error)
     job_panel.wire(page, panel.panel, result, [panel.rows, panel.use])
+
+
+def keep_input(workspace: Workspace, files: list[Path]) -> Path:
+    """What was uploaded as one input: the file, or a folder with all of them. Raises BadInput for none."""
+    if not files:
+        raise BadInput("Nothing was uploaded.", "No file was chosen.", "Choose one or more files.")
+    if len(files) == 1:
+        return files[0]
+    stamp = hashlib.sha256("\0".join(sorted(path.name for path in files)).encode()).hexdigest()[:8]
+    folder = workspace.uploads / f"documents-{stamp}"
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in files:
+        shutil.copyfile(path, folder / path.name)
+    return folder
 
 
 def with_teachers(workspace: Workspace, values: dict[str, Any]) -> dict[str, Any]:

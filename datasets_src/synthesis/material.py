@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 from datasets_src.formats import Detection, detect, rename
-from datasets_src.readers import read_rows
+from datasets_src.readers import READERS, read_rows
 from datasets_src.rows import RawRow, label
 from datasets_src.synthesis.spec import SynthesisSpec
-from jobs.errors import BadInput
+from jobs.errors import BadInput, Missing
 from jobs.files import sha256
 from models.endpoints.client import Message
 
@@ -48,7 +49,7 @@ class Piece:
 
 @dataclass(frozen=True)
 class Material:
-    """The pieces in the file's order, why other rows gave none (reason → how many), and the file's SHA-256."""
+    """The pieces in the files' order, why other rows gave none (reason → how many), and the SHA-256 of the input."""
 
     pieces: list[Piece] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)
@@ -64,22 +65,43 @@ def load_material(spec: SynthesisSpec, base: Path) -> Material:
     if spec.input is None:
         return Material()
     path = base / spec.input
+    files = _files_in(path) if path.is_dir() else {path.name: path}
+    material = Material()
+    for name, file in files.items():
+        _read_into(material, name, file, spec)
+    _require_pieces(spec, material, path)
+    return replace(material, sha256=_stamp(files) if path.is_dir() else sha256(path))
+
+
+def _files_in(folder: Path) -> dict[str, Path]:
+    """The files below a folder that can be read, by their place in it, in the order of their names."""
+    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in READERS and path.is_file())
+    if not found:
+        raise Missing(
+            f"{folder} holds no file that can be read.",
+            f"Files that end in {', '.join(READERS)} are.",
+            "Put the documents there, or name another folder or file.",
+        )
+    return {path.relative_to(folder).as_posix(): path for path in found}
+
+
+def _stamp(files: dict[str, Path]) -> str:
+    """Changes with any file's name or content."""
+    return hashlib.sha256("".join(f"{name}\0{sha256(path)}\n" for name, path in files.items()).encode()).hexdigest()
+
+
+def _read_into(material: Material, name: str, path: Path, spec: SynthesisSpec) -> None:
     rows = read_rows(path)
     first = list(islice(rows, ROWS_TO_DETECT_BY))
     detection = detect([row.values for row in first if row.fault is None], {})
-    pieces: list[Piece] = []
-    left_out: Counter[str] = Counter()
     names = {domain.name for domain in spec.domains}
     for row in chain(first, rows):
-        found = list(_pieces(row, path.name, detection, spec, names))
+        found = list(_pieces(row, name, detection, spec, names))
         unfit = _unfit(found, row, spec)
         if unfit:
-            left_out[unfit] += 1
+            material.left_out[unfit] += 1
         else:
-            pieces.extend(found)
-    material = Material(pieces, left_out, sha256(path))
-    _require_pieces(spec, material, path)
-    return material
+            material.pieces.extend(found)
 
 
 def _pieces(row: RawRow, file: str, detection: Detection, spec: SynthesisSpec, domains: set[str]) -> Iterator[Piece]:

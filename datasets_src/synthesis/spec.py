@@ -91,8 +91,8 @@ class SynthesisSpec(Spec):
     input: str | None = option(
         None,
         label="Input",
-        help="The file with documents (a `text` column), example rows or prompts. A relative path starts at the spec "
-        "file's folder. `self_instruct` and `multi_turn` work without one.",
+        help="The file or folder with documents (PDF, Word, text, or a `text` column), example rows or prompts. A "
+        "relative path starts at the spec file's folder. `self_instruct` and `multi_turn` work without one.",
         depth="essential",
         min_length=1,
     )

@@ -43,6 +43,15 @@ def test_a_fresh_workspace_opens_with_the_machine_and_one_next_step(start: Any) 
     playwright.expect(start.locator("#recent")).to_contain_text("Nothing has run yet")
 
 
+def test_a_goal_opens_the_part_where_it_begins_and_a_refresh_opens_it_again(start: Any, served: Served) -> None:
+    step(start, "goal").get_by_role("button", name=re.compile("Know my documents")).click()
+    step(start, "rows").get_by_role("button", name="Open Datasets").click()
+    made = start.locator("#tab-datasets").get_by_role("tab", name="Make rows", exact=True)
+    playwright.expect(made).to_have_attribute("aria-selected", "true")
+    open_page(start, served)
+    playwright.expect(made).to_have_attribute("aria-selected", "true")
+
+
 @pytest.mark.heavy
 def test_the_path_leads_through_the_real_tabs_and_outlives_a_refresh_and_a_killed_server(
     start: Any, served: Served

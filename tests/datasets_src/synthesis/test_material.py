@@ -11,6 +11,7 @@ import pytest
 from datasets_src.synthesis.material import Material, load_material, split_document
 from datasets_src.synthesis.spec import SynthesisSpec
 from jobs.errors import BadInput, Missing
+from tests.datasets_src.readers.files import pdf
 
 PROMPT = "Why?\n\nThe sky is blue."
 
@@ -100,3 +101,28 @@ def test_an_input_without_a_usable_row_is_refused_with_the_reason(tmp_path: Path
         material(tmp_path, "question_answer", [{"text": "Paint.", "tag": "art"}], domains=domains)
     with pytest.raises(Missing, match=r"nowhere\.jsonl"):
         material(tmp_path, "question_answer", [{"text": "A"}], input="nowhere.jsonl")
+
+
+def test_a_folder_is_read_file_by_file_and_a_changed_one_is_another(tmp_path: Path) -> None:
+    folder = tmp_path / "manuals"
+    (folder / "more").mkdir(parents=True)
+    (folder / "b.pdf").write_bytes(pdf("The lamp is red.", "The fan is green."))
+    (folder / "more" / "a.txt").write_text("The kettle is blue.")
+    (folder / "picture.png").write_bytes(b"no text")
+    values = {
+        "name": "toy",
+        "mode": "question_answer",
+        "teachers": [{"model": "embedded"}],
+        "domains": [{"name": "home", "count": 3}],
+        "input": "manuals",
+    }
+    spec = SynthesisSpec.parse(values)
+    found = load_material(spec, tmp_path)
+    assert {piece.parent for piece in found.pieces} == {"b.pdf:1", "b.pdf:2", "more/a.txt:1"}
+    assert load_material(spec, tmp_path).sha256 == found.sha256
+    (folder / "more" / "a.txt").write_text("The kettle is black.")
+    assert load_material(spec, tmp_path).sha256 != found.sha256
+    for path in (folder / "b.pdf", folder / "more" / "a.txt"):
+        path.unlink()
+    with pytest.raises(Missing, match="no file that can be read"):
+        load_material(spec, tmp_path)

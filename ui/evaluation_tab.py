@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,9 @@ from typing import Any
 import gradio as gr
 
 import recipes.snake
+from datasets_src.store import DatasetVersion
 from evaluation.spec import EvaluateSpec
+from evaluation.suited import suited_task
 from jobs.directory import JobDirectory, State, Status
 from jobs.errors import Missing
 from jobs.spec import read_yaml
@@ -30,8 +33,8 @@ Take = Callable[[Workspace, dict[str, Any]], None]
 SNAKE_SPEC = Path(recipes.snake.__file__).with_name("evaluate.yaml")
 SNAKE_TASK = "recipes.snake.task"
 TASK_NAMES = {
-    "exact_match": "exact_match: the answer equals the row's",
-    "perplexity": "perplexity: how surprising the rows' answers are",
+    "exact_match": "exact_match: the answer equals the row's; for short answers",
+    "perplexity": "perplexity: how surprising the rows' answers are; for long ones",
     "general": "general: 60 questions of general ability, to see what was forgotten",
     SNAKE_TASK: "Snake: single moves, and whole games",
     "recipes.tactical.task": "Tactical: advice as JSON that follows the rule book",
@@ -178,11 +181,14 @@ def task_options(workspace: Workspace) -> Sequence[picks.Option]:
     data = picks.Pick(TAB, "data", data_options, None, None).value(workspace)
     known = [(TASK_NAMES[task], task) for task in TASKS]
     options = [*known, *((f"{name}: your own task", name) for name in own_tasks(workspace))]
-    return (
-        sorted(options, key=lambda option: option[1] != SNAKE_TASK)
-        if is_snake(dataset_of(workspace, data))
-        else options
-    )
+    version = dataset_of(workspace, data)
+    suited = SNAKE_TASK if is_snake(version) else _suited(version) if version else options[0][1]
+    return sorted(options, key=lambda option: option[1] != suited)
+
+
+@lru_cache(maxsize=32)
+def _suited(version: DatasetVersion) -> str:
+    return suited_task(version.eval())
 
 
 def defaults(workspace: Workspace) -> dict[str, Any]:

@@ -47,11 +47,15 @@ class _Inner(JobContext):
 
 
 def newest_task(workspace: Workspace, training: str) -> str | None:
-    """The task of the newest evaluation that had the model of that training job, None where there was none."""
+    """The task of the newest evaluation that had the model of that training job, None where there was none.
+
+    Perplexity is none of them: it can't be asked of a file, and is what the comparison of probabilities measures.
+    """
     for job in workspace.list_jobs("evaluate"):
         spec = job.header["spec"]
-        if f"job:{training}" in spec["models"] and job.manifest is not None:
-            return str(spec.get("task", "exact_match"))
+        task = str(spec.get("task", "exact_match"))
+        if f"job:{training}" in spec["models"] and job.manifest is not None and task != "perplexity":
+            return task
     return None
 
 

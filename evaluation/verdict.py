@@ -162,7 +162,8 @@ def _outcome(measure: Measure, result: PairedResult, p_adjusted: float, confiden
 def sentence(verdict: Verdict, measure: Measure, gap: float, confidence: float) -> str:
     """The verdict in plain words."""
     if verdict.low is None or verdict.high is None:
-        return f"too few items for a verdict: all {verdict.items} belong to one group"
+        held = "there is only 1" if verdict.items == 1 else f"all {verdict.items} belong to one group"
+        return f"too few items for a verdict: {held}"
     low, high = _told(measure, verdict.low), _told(measure, verdict.high)
     if verdict.outcome in ("better", "worse"):
         size = _with_unit(measure, abs(_told(measure, verdict.difference)))

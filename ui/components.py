@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
 
 from ui.fields import FormField, to_raw
+
+FEW_COLUMNS = 3
 
 
 def typing(component: Any) -> list[Any]:
@@ -45,7 +48,14 @@ def table(option: FormField) -> Any:
         type="array",
         column_count=len(option.columns),
         interactive=True,
-        column_widths=[260 if column.depth == "essential" else 130 for column in option.columns],
+        column_widths=_widths(option.columns),
         label=f"{option.label}: a line each, empty cells take the default",
         buttons=[],
     )
+
+
+def _widths(columns: Sequence[FormField]) -> list[int | str]:
+    """A few columns share the room there is; many are as wide as they need, and scroll."""
+    if len(columns) <= FEW_COLUMNS:
+        return [f"{100 // len(columns)}%"] * len(columns)
+    return [260 if column.depth == "essential" else 130 for column in columns]

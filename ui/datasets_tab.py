@@ -133,8 +133,8 @@ def _lay_out_steps(page: Page, steps: Steps, go_on: Any, error: gr.HTML) -> Part
                 case "sources":
                     made["sources"], made["form"] = _lay_out_sources(page, error)
                 case "make":
-                    made["expansion"] = expansion_panel.lay_out()
                     made["synthesis"] = synthesis_panel.lay_out(page)
+                    made["expansion"] = expansion_panel.lay_out()
                 case "check":
                     made["checked"] = health_panel.lay_out()
                 case "rows":

@@ -71,7 +71,7 @@ class Tried:
 
 def lay_out() -> ExpansionPanel:
     """Draw it here."""
-    with gr.Accordion("Expand a template", open=True, elem_id="expansion"):
+    with gr.Accordion("Expand a template", open=False, elem_id="expansion"):
         gr.Markdown(ABOUT)
         text = gr.Textbox(
             EXAMPLE,

@@ -149,12 +149,19 @@ def add_sources(workspace: Workspace, sources: SpecList, items: list[Item]) -> N
     """List them in the dataset of one's own rows, which is shown from now on."""
     change_source(workspace, OWN)
     if items and not sources.items(workspace):
-        name_after(workspace, str(items[0].get("path") or ""))
+        name_after(workspace, called(workspace, str(items[0].get("path") or "")))
     sources.add(workspace, items)
 
 
+def called(workspace: Workspace, path: str) -> str:
+    """What a source is known by: a job by its title, a dataset without its version; "" where it has no name."""
+    if path.startswith(JOB):
+        return str(workspace.job(path.removeprefix(JOB)).header["title"])
+    return "" if path == INTERACTIONS else path.removeprefix(DATASET).partition("@")[0]
+
+
 def name_after(workspace: Workspace, path: str) -> None:
-    """Name the dataset after its first file, unless somebody named it."""
+    """Name the dataset after its first source, unless somebody named it."""
     name = re.sub(r"[^a-z0-9_-]+", "-", Path(path).stem.lower()).strip("-_")[:64]
     if name and "name" not in read_draft(workspace, TAB).get("form", {}):
         enter_quietly(workspace, TAB, {"name": name}, FROM_FILE)

@@ -73,6 +73,14 @@ def lay_out(page: Page) -> SynthesisPanel:
         gr.Markdown(ABOUT)
         with gr.Row(equal_height=False):
             with gr.Column(scale=6, min_width=320):
+                uploads = gr.File(
+                    label="Upload documents or rows, one file or several",
+                    file_types=own_rows.ENDINGS,
+                    file_count="multiple",
+                    type="filepath",
+                    elem_id="synthesis-uploads",
+                    height=110,
+                )
                 form = forms.lay_out(
                     SynthesisSpec,
                     DRAFT,
@@ -81,14 +89,6 @@ def lay_out(page: Page) -> SynthesisPanel:
                     complete=with_teachers,
                     take=take_teachers,
                     base=lambda _: FIRST_VALUES,
-                )
-                uploads = gr.File(
-                    label="Upload documents or rows, one file or several",
-                    file_types=own_rows.ENDINGS,
-                    file_count="multiple",
-                    type="filepath",
-                    elem_id="synthesis-uploads",
-                    height=110,
                 )
                 gr.Markdown("**Teachers**")
                 listed = spec_list.lay_out(

@@ -7,6 +7,7 @@ from math import exp
 from typing import Any
 
 from evaluation.report.parts import lenient_words
+from evaluation.report.text import plain
 
 
 def verdict_html(figures: dict[str, Any]) -> str:
@@ -14,7 +15,7 @@ def verdict_html(figures: dict[str, Any]) -> str:
     parts = []
     for measure in figures["measures"]:
         if not measure["main"]:
-            parts.append(f"<h4>Also measured: {escape(_plain(measure['metric']))}</h4>")
+            parts.append(f"<h4>Also measured: {escape(plain(measure['metric']))}</h4>")
         parts += [_verdict(verdict, measure["main"]) for verdict in measure["verdicts"]]
         parts.append(_standings(measure))
     parts.append(_slices(figures))
@@ -34,7 +35,7 @@ def _standings(measure: dict[str, Any]) -> str:
     unit, lines = measure["unit"], []
     for standing in measure["standings"]:
         kind = " class='quiet'" if standing["kind"] == "reference" else ""
-        metric = escape(_plain(standing["metric"]))
+        metric = escape(plain(standing["metric"]))
         bar = f'<i style="width:{100 * standing["mean"]:.1f}%"></i>' if unit == "points" else ""
         lines.append(
             f"<tr{kind}><td>{escape(standing['name'])}</td><td class='gauge'>{bar}</td>"
@@ -67,7 +68,7 @@ def _games(games: list[dict[str, Any]]) -> str:
     if not whole:
         return ""
     names = list(dict.fromkeys(name for line in whole for name in line["means"]))
-    head = "".join(f"<th class='number'>{escape(_plain(name))}</th>" for name in names)
+    head = "".join(f"<th class='number'>{escape(plain(name))}</th>" for name in names)
     lines = []
     for line in whole:
         cells = "".join(f"<td class='number'>{_number(line['means'].get(name))}</td>" for name in names)
@@ -94,7 +95,3 @@ def _shown(value: float | None, unit: str) -> str:
 
 def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
-
-
-def _plain(name: str) -> str:
-    return name.replace("_", " ")

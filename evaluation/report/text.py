@@ -11,6 +11,8 @@ import re
 from html import escape
 from typing import Any
 
+from evaluation.tasks import NLL
+
 LONGEST_TEXT = 3000
 LONGEST_LINE = 160
 # All of C0 but tab and line feed, DEL, C1, what turns the direction of text around or can't be seen, and surrogates.
@@ -60,8 +62,8 @@ def mended(value: Any) -> Any:
 
 
 def plain(name: str) -> str:
-    """A metric's name as people write it."""
-    return name.replace("_", " ")
+    """A metric's name as people write it; what is kept as nats per token is told as perplexity."""
+    return "perplexity" if name == NLL else name.replace("_", " ")
 
 
 def number(value: float | None) -> str:

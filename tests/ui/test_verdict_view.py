@@ -12,7 +12,7 @@ def figures(*metrics: str) -> dict[str, Any]:
         {"name": f"model {place}", "kind": "model", "metric": metric, "mean": 0.5, "low": 0.4, "high": 0.6}
         for place, metric in enumerate(metrics)
     ]
-    measure = {"metric": "accuracy", "main": True, "unit": "points", "verdicts": [], "standings": standings}
+    measure = {"metric": metrics[0], "main": True, "unit": "points", "verdicts": [], "standings": standings}
     return {"measures": [measure], "slices": [], "games": []}
 
 
@@ -21,3 +21,9 @@ def test_an_easier_measure_is_explained_where_it_is_used() -> None:
     assert "scored by &#x27;lenient&#x27;" in html
     assert "favour the untrained" in html
     assert "easier" not in verdict_html(figures("accuracy", "accuracy"))
+
+
+def test_nats_are_told_as_the_perplexity_that_they_are_shown_as() -> None:
+    html = verdict_html(figures("nll", "nll"))
+    assert "nll" not in html
+    assert "perplexity" in html

@@ -54,6 +54,11 @@ def chosen_models(workspace: Workspace) -> list[str]:
     return [str(workspace.job(newest).header["spec"]["model"]), f"job:{newest}"]
 
 
+def newest_pair(workspace: Workspace) -> str:
+    """Changes with the models that a chat compares by itself; empty where others were chosen by hand."""
+    return "" if read_draft(workspace, DRAFT).get("models") else " ".join(models_or_none(workspace))
+
+
 def models_or_none(workspace: Workspace) -> list[str]:
     try:
         return chosen_models(workspace)

@@ -26,7 +26,7 @@ from ui.chat_acts import (
     turn_of,
     vote,
 )  # fmt: skip
-from ui.chat_models import chosen_models, model_options, models_or_none, short_name
+from ui.chat_models import chosen_models, model_options, models_or_none, newest_pair, short_name
 from ui.chat_view import conversation_html, prompt_html
 from ui.choices import dataset_of, trained_options
 from ui.clicks import Click, acting_html, on_click
@@ -111,6 +111,9 @@ class ChatPanel:
         page.load(self._show_chosen, chosen)
         page.load(self._poll, self.outputs)
         page.poll(TAB, self._poll, [self.cursor], self.outputs)
+        known = gr.Textbox(visible=False)
+        page.load(lambda workspace: [newest_pair(workspace)], [known])
+        page.poll(TAB, self._follow_newest, [known], [self.models, *self.settings.outputs, known])
         page.on(self.models.change, self._choose, [self.models], [*self.settings.outputs, *self.outputs], error)
         page.on(self.blind.input, self._go_blind, [self.blind], [*self.settings.outputs, *self.outputs], error)
         for field in self.settings.fields:
@@ -129,6 +132,14 @@ class ChatPanel:
         kept = [self.editor, self.comment, *self.outputs]
         page.on(self.keep.click, self._correct, [self.about, self.edit, self.comment], kept, error)
         page.on(self.leave.click, lambda _: [gr.Column(visible=False)], [], [self.editor], error)
+
+    def _follow_newest(self, workspace: Workspace, seen: str) -> list[Any]:
+        """A training that ends while the page is open is what the chat compares next, unless others were chosen."""
+        now = newest_pair(workspace)
+        if now == seen:
+            return [SKIP for _ in [self.models, *self.settings.outputs, seen]]
+        shown = self._show_chosen(workspace)
+        return [shown[0], *shown[2:-1], now]
 
     def _show_chosen(self, workspace: Workspace) -> list[Any]:
         blind = is_blind(workspace)

@@ -11,11 +11,11 @@ import pytest
 from datasets_src.interactions.read import read_votes
 from datasets_src.interactions.records import InteractionFilter
 from datasets_src.interactions.store import Interactions
-from jobs.directory import JobDirectory
+from jobs.directory import JobDirectory, State, Status
 from jobs.errors import BadInput, Missing
 from jobs.workspace import Workspace
 from ui import chat_acts, conversation
-from ui.chat_models import DEFAULTS, keep_settings, settings_of
+from ui.chat_models import DEFAULTS, DRAFT, keep_settings, newest_pair, settings_of
 from ui.chat_view import conversation_html
 from ui.conversation import (
     PACE,
@@ -306,3 +306,18 @@ def test_a_blind_answer_appears_at_the_same_pace_whoever_wrote_it(workspace: Wor
     shown = shown_answers(workspace, last(workspace), False, 51.0)
     assert [len(answer.text) for answer in shown] == [PACE, PACE] and not shown[0].done
     assert all(answer.done for answer in shown_answers(workspace, last(workspace), False, 60.0))
+
+
+def test_a_training_that_ends_is_compared_next_unless_others_were_chosen(workspace: Workspace) -> None:
+    assert newest_pair(workspace) == ""
+    job = JobDirectory.create(
+        workspace.jobs / "20260101-000000-train-0001",
+        kind="train",
+        title="T",
+        spec={"model": "embedded", "data": "d"},
+        resource=None,
+    )
+    job.write_status(Status(State.SUCCEEDED))
+    assert newest_pair(workspace) == f"embedded job:{job.id}"
+    save_draft(workspace, DRAFT, models=["embedded", "other"])
+    assert newest_pair(workspace) == ""

@@ -185,8 +185,10 @@ def catalogue(language: str) -> Catalogue | None:
     return Catalogue(language, {**read["words"], **read["texts"]}, read["punctuation"])
 
 
+@cache
 def read_language(language: str) -> dict[str, Any]:
-    """A language's file: `texts` that are found in the code, `words` that are put together there, `punctuation`."""
+    """A language's file: its `name`, `texts` that are found in the code, `words` that are put together there, and how
+    `punctuation` is written."""
     text = (FOLDER / f"{language}.yaml").read_text(encoding="utf-8")
     return dict(yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
 

@@ -98,7 +98,8 @@ def prompt_html(turn: Turn, letter: str, answer: Answer) -> str:
     """The prompt as the model got it: each token with its id; the first ones of a long one."""
     pieces = (answer.prompt or [])[:MOST_TOKENS]
     tokens = "".join(
-        f'<span class="token" title="token {number}">{escape(visible(text)).replace(chr(10), "↵<br>")}</span>'
+        f'<span class="token" translate="no" title="token {number}">'
+        f"{escape(visible(text)).replace(chr(10), '↵<br>')}</span>"
         for number, text in pieces
     )
     count = answer.prompt_tokens or len(pieces)

@@ -13,4 +13,5 @@ def inert(text: str, most: int = MOST_CHARACTERS) -> str:
     """HTML that shows `text`, its first `most` characters and how many more there are."""
     cut = len(text) - most
     body = escape(visible(text[:most])).replace("\n", "<br>")
-    return body + (f' <span class="quiet">… {cut:,} more characters</span>' if cut > 0 else "")
+    more = f' <span class="quiet">… {cut:,} more characters</span>' if cut > 0 else ""
+    return f'<span translate="no">{body}</span>{more}'

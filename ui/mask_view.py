@@ -158,7 +158,7 @@ def _span(piece: Piece, place: int, *, cut: bool) -> str:
     names += ["special"] if piece.special else []
     names += ["cut"] if cut else []
     title = f"token {place + 1:,} · id {piece.id}"
-    return f'<span class="{" ".join(names)}" title="{title}">{_visible(piece.text)}</span>'
+    return f'<span class="{" ".join(names)}" title="{title}" translate="no">{_visible(piece.text)}</span>'
 
 
 def _visible(text: str) -> str:

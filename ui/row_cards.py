@@ -62,7 +62,7 @@ def _short_turn(part: str, message: Message, text: str) -> str:
     role = escape(str(message.get("role", "?")))
     name = PART_NAMES.get(part, role)
     calls = "".join(f' <span class="call">calls {escape(name)}</span>' for name in _called(message))
-    return f'<div class="turn {role}"><b>{name}</b> {text}{calls}</div>'
+    return f'<div class="turn {role}"><b>{name}</b> <span translate="no">{text}</span>{calls}</div>'
 
 
 def row_html(row: Row) -> str:
@@ -145,13 +145,14 @@ def _called(message: Message) -> list[str]:
 
 def _said(text: str) -> str:
     """A text, the end of a long one behind a click."""
-    shown = f'<div class="said">{escape(text[:SHOWN_CHARACTERS])}</div>'
+    shown = f'<div class="said" translate="no">{escape(text[:SHOWN_CHARACTERS])}</div>'
     rest = text[SHOWN_CHARACTERS:MOST_CHARACTERS]
     if not rest:
         return shown
     summary = f"{len(text) - SHOWN_CHARACTERS:,} more characters"
     beyond = f'<p class="quiet">… and {len(text) - MOST_CHARACTERS:,} more</p>' if len(text) > MOST_CHARACTERS else ""
-    return f'{shown}<details><summary>{summary}</summary><div class="said">{escape(rest)}</div>{beyond}</details>'
+    left = f'<div class="said" translate="no">{escape(rest)}</div>'
+    return f"{shown}<details><summary>{summary}</summary>{left}{beyond}</details>"
 
 
 def _block(text: str) -> str:

@@ -61,10 +61,9 @@ def _found(inspection: Inspection) -> str:
 
 def _raw_rows(rows: Sequence[dict[str, Any]]) -> str:
     names = list(dict.fromkeys(name for row in rows for name in row))
-    head = "".join(f"<th>{escape(name)}</th>" for name in names)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{_short(row.get(name, ''))}</td>" for name in names) + "</tr>" for row in rows
-    )
+    head = "".join(f"<th translate='no'>{escape(name)}</th>" for name in names)
+    lines = ([f"<td translate='no'>{_short(row.get(name, ''))}</td>" for name in names] for row in rows)
+    body = "".join(f"<tr>{''.join(line)}</tr>" for line in lines)
     return f'<div class="scroll"><table><tr>{head}</tr>{body}</table></div>'
 
 

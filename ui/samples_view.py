@@ -24,9 +24,9 @@ def _prompt(prompt: str, answers: dict[int, str]) -> str:
     rows = [_row(step, answer) for step, answer in newest]
     rest = rows[SHOWN_AT_ONCE:]
     fold = f"<details><summary>{len(rest)} earlier</summary><table>{''.join(rest)}</table></details>" if rest else ""
-    return f"<h4>{escape(prompt)}</h4><table>{''.join(rows[:SHOWN_AT_ONCE])}</table>{fold}"
+    return f"<h4 translate='no'>{escape(prompt)}</h4><table>{''.join(rows[:SHOWN_AT_ONCE])}</table>{fold}"
 
 
 def _row(step: int, answer: str) -> str:
     said = escape(answer.strip()).replace("\n", "<br>") or '<span class="quiet">(nothing)</span>'
-    return f'<tr><td class="number quiet">step {step:,}</td><td>{said}</td></tr>'
+    return f'<tr><td class="number quiet">step {step:,}</td><td translate="no">{said}</td></tr>'

@@ -13,7 +13,7 @@ from models.embedded import wheel_weights, write_tokenizer
 from tests.toys import CHATML
 from ui.mask_view import MOST_TOKENS, Piece, Sight, mask_of, pieces
 
-TOKEN = re.compile(r'<span class="([^"]*)" title="token ([\d,]+) · id (\d+)">(.*?)</span>', re.DOTALL)
+TOKEN = re.compile(r'<span class="([^"]*)" title="token ([\d,]+) · id (\d+)" translate="no">(.*?)</span>', re.DOTALL)
 
 
 @pytest.fixture(scope="module")

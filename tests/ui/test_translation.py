@@ -10,8 +10,13 @@ import gradio as gr
 import orjson
 import pytest
 
+from jobs.curves import Sample
+from ui.inert import inert
 from ui.layout import build_page
 from ui.page import SKIP, Settings
+from ui.row_cards import row_html, short_row_html
+from ui.rows_view import rows_table
+from ui.samples_view import samples_html
 from ui.translation.answers import HTML_KINDS, PLAIN, TEXT_KINDS, translated_answers, translated_properties
 from ui.translation.catalogue import PLACE, Catalogue, catalogue, languages, read_language
 from ui.translation.collect import project_texts, texts_of
@@ -70,6 +75,14 @@ def test_of_html_only_what_is_read_is_changed() -> None:
         '<p class="Done" title="FERTIG">FERTIG <code>Done</code> <b translate="no">Done <i>Done</i></b> '
         '<span translate="no">Done<br>Done</span> Done &amp; <em>Schritt 1 von 2</em></p>'
     )
+
+
+def test_what_somebody_wrote_is_never_translated() -> None:
+    row = {"messages": [{"role": "user", "content": "Done"}, {"role": "assistant", "content": "Done"}]}
+    sample = Sample(step=3, prompt="Done", answer="Done")
+    for html in (row_html(row), short_row_html(row, 100), rows_table([row]), inert("Done"), samples_html([sample])):
+        assert "FERTIG" not in translated_html(html, TEXTS)
+        assert "Done" in html
 
 
 def test_what_a_handler_answers_is_told_apart_from_what_people_typed() -> None:

@@ -14,8 +14,9 @@ import yaml
 FOLDER = Path(__file__).parent
 PLACE = re.compile(r"\{(\d+)\}")
 # Longer texts are nobody's interface, and a pattern could take long over them.
-LONGEST = 3000
+LONGEST = 1500
 DEEPEST = 5
+MOST_SENTENCES = 6  # of one text in the code
 KEPT = 20_000
 # Where a text that is not known as a whole may be made of several, the widest seams first.
 SEAMS = (r" · ", r"; ", r": ", r", ", r" ?\(|\)")
@@ -27,6 +28,7 @@ NUMBER = re.compile(r"[^A-Za-z]*\d[^A-Za-z]*[A-Z]{0,2}")
 ENDINGS = ".,:;!?…"
 # Letters that are fixed in a text with places, up to which any other text may look like it.
 WEAK = 5
+LONGEST_WEAK = 160  # characters of a text that such a pattern is tried on
 COUNTED = re.compile(r"\{0\} [\w-]+( [\w-]+)?")
 
 
@@ -82,6 +84,8 @@ class Catalogue:
 
     def _by_pattern(self, core: str, depth: int) -> str | None:
         for each in self._patterns:
+            if each.weak and len(core) > LONGEST_WEAK:
+                return None
             if each.word in core and (match := each.expression.fullmatch(core)):
                 held = {name[1:]: value or "" for name, value in match.groupdict().items()}
                 if each.weak and not all(self._sure(value, depth) for value in held.values()):
@@ -108,7 +112,7 @@ class Catalogue:
             return None
         told, start = [], 0
         while start < len(sentences):
-            for end in range(len(sentences), start, -1):
+            for end in range(min(len(sentences), start + MOST_SENTENCES), start, -1):
                 run = " ".join(sentences[start:end])
                 found = (
                     self._plain.get(run) or self._by_pattern(run, depth) if end > start + 1 else self._part(run, depth)

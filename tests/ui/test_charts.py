@@ -123,7 +123,12 @@ def test_a_job_that_is_over_is_drawn_with_its_last_step_at_once(job: JobDirector
 def test_sample_answers_stand_below_their_prompt_the_newest_first_and_harmless() -> None:
     samples = [Sample(step, prompt, f"{prompt} at {step}") for step in (1, 2, 3, 4) for prompt in ("A", "B")]
     html = samples_html([*samples, Sample(5, "A", "<script>")])
-    assert html.index("<h4>A</h4>") < html.index("&lt;script&gt;") < html.index("A at 4") < html.index("A at 1")
-    assert html.index("A at 1") < html.index("<h4>B</h4>") < html.index("B at 4")
+    assert (
+        html.index("<h4 translate='no'>A</h4>")
+        < html.index("&lt;script&gt;")
+        < html.index("A at 4")
+        < html.index("A at 1")
+    )
+    assert html.index("A at 1") < html.index("<h4 translate='no'>B</h4>") < html.index("B at 4")
     assert "2 earlier" in html
     assert samples_html([]) == ""

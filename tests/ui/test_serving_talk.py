@@ -53,7 +53,7 @@ def test_a_thumb_and_a_correction_go_to_the_server_and_show_once_kept(
         correct(workspace, "", "chatcmpl-1", "Hello there")
     correct(workspace, "", "chatcmpl-1", "Good morning")
     assert server.asked[-1] == {"id": "chatcmpl-1", "edit": "Good morning"}
-    assert "Corrected: Good morning" in talk_html(read_turns(workspace))
+    assert 'Corrected: <span translate="no">Good morning</span>' in talk_html(read_turns(workspace))
 
 
 def test_feedback_that_the_server_refuses_shows_no_thumb(

@@ -20,7 +20,7 @@ from ui import (
 )
 from ui.drafts import read_draft, save_draft
 from ui.page import ONCE_FILLED, SKIP, Page, Settings
-from ui.translation.catalogue import languages, read_language
+from ui.translation.catalogue import languages, name_of
 
 TABS = {
     "start": "Start",
@@ -33,7 +33,7 @@ TABS = {
 }
 NEXT = {"datasets": "train on it", "training": "see whether it got better", "evaluation": "make files of it"}
 SUBTITLE = "Fine-tune a language model here, see honestly whether it got better, take it with you."
-LANGUAGES = (("en", "English"), *((tag, read_language(tag)["name"]) for tag in languages()))
+LANGUAGES = (("en", "English"), *((tag, name_of(tag)) for tag in languages()))
 TITLE = f"<h1>Hearth</h1> <span class='quiet'>{SUBTITLE}</span>" + "".join(
     f"<a class='hearth-language' href='?language={tag}' lang='{tag}' translate='no'>{name}</a>"
     for tag, name in LANGUAGES

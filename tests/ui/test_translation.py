@@ -108,6 +108,7 @@ def test_the_page_is_laid_out_in_the_language_and_stays_one_script() -> None:
     told = translated_page(page, CONFIG, TEXTS)
     assert told.startswith(b'<html lang="xx">')
     assert told.count(b"</script>") == 1
+    assert translated_page(b"", b"", TEXTS) == b""
     read = json.loads(told.split(CONFIG)[1].split(b";</script>")[0])
     assert read["components"][0]["props"] == {"label": "FERTIG", "value": "</script>"}
 
@@ -121,6 +122,7 @@ def test_the_page_is_laid_out_in_the_language_and_stays_one_script() -> None:
         ("", "", "en"),
         ("a=b; hearth_language=en", "zh-CN", "en"),
         ("hearth_language=zh", "en", "zh"),
+        ("another/page=1; hearth_language=zh", "en", "zh"),
         ("hearth_language=../../etc", "en", "../../etc"),
     ],
 )

@@ -197,6 +197,12 @@ def read_language(language: str) -> dict[str, Any]:
     return dict(yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
 
 
+def name_of(language: str) -> str:
+    """How a language calls itself: its file's first line, since a page in English needs no more of it."""
+    with (FOLDER / f"{language}.yaml").open(encoding="utf-8") as file:
+        return str(yaml.safe_load(file.readline())["name"])
+
+
 @cache
 def languages() -> tuple[str, ...]:
     """Those besides English, as tags of RFC 5646 such as zh."""

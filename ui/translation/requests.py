@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from http.cookies import SimpleCookie
 from typing import Any
 from urllib.parse import parse_qs
 
 import orjson
+from starlette.requests import cookie_parser
 
 from ui.translation.answers import translated_properties
 from ui.translation.catalogue import Catalogue, catalogue, languages
@@ -29,9 +29,9 @@ def texts_for(request: Any) -> Catalogue | None:
 
 def _wanted(cookie: str, accepted: str) -> str:
     """What was chosen on the page, else the browser's first language that is here."""
-    chosen = SimpleCookie(cookie).get(COOKIE) if COOKIE in cookie else None
+    chosen = cookie_parser(cookie).get(COOKIE)
     if chosen is not None:
-        return chosen.value
+        return chosen
     for each in accepted.split(","):
         tag = each.partition(";")[0].strip().lower()
         found = next((here for here in (ENGLISH, *languages()) if tag == here or tag.startswith(f"{here}-")), None)
@@ -89,7 +89,7 @@ class _Answer:
 def translated_page(body: bytes, before: bytes, texts: Catalogue) -> bytes:
     """Gradio's page or its config alone, with the texts of every component in the language."""
     start = body.find(before)
-    if start < 0:
+    if start < 0 or not body:  # a HEAD request is answered without one
         return body
     head, rest = body[: start + len(before)], body[start + len(before) :].decode("utf-8")
     config, end = json.JSONDecoder().raw_decode(rest)

@@ -8,16 +8,29 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+import yaml
 
 from cli.shared import DetachOption, JsonOption, WorkspaceOption, console, open_workspace, report, run_job, show
 from jobs.follow import follow
 from serving.loop.plan import require_runnable
 from serving.loop.rounds import Round, approve, begin, reject, rounds
 from serving.loop.spec import LoopSpec
+from serving.loop.suggest import suggested_plan
 
 loop_app = typer.Typer(
-    no_args_is_help=True, help="From rated chats to the next version: run, watch, list, approve, reject."
+    no_args_is_help=True, help="From rated chats to the next version: plan, run, watch, list, approve, reject."
 )
+
+
+@loop_app.command("plan")
+def loop_plan(
+    model: Annotated[str, typer.Argument(help="A registered model that has a version in production.")],
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """A first plan for a model, trained and judged as the one in production was; `> plan.yaml` keeps it."""
+    values = suggested_plan(open_workspace(workspace), model)
+    show(values, as_json, yaml.safe_dump(values, sort_keys=False, allow_unicode=True, default_flow_style=None).strip())
 
 
 @loop_app.command("run")

@@ -132,6 +132,8 @@ def _reason(cls: type[BaseModel], problem: Any) -> str:
         return "is required"
     if problem["type"] == "too_short":
         return f"needs at least {problem['ctx']['min_length']}"
+    if problem["type"] == "dict_type":
+        return "takes lines such as `name: value`"
     message = str(problem["msg"]).removeprefix("Value error, ")
     return f"{message[0].lower()}{message[1:]}"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 import psutil
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -40,8 +41,10 @@ class Metrics:
         self.circuit_open = Gauge(
             "hearth_circuit_open", "1 while a failing model is left alone", ("model",), registry=kept
         )
-        memory = Gauge("hearth_resident_memory_bytes", "Memory of the server's process", registry=kept)
-        memory.set_function(lambda: psutil.Process().memory_info().rss)
+        memory = Gauge(
+            "hearth_resident_memory_bytes", "Memory of the server and of its llama.cpp processes", registry=kept
+        )
+        memory.set_function(_resident_memory)
         gpu = Gauge("hearth_gpu_memory_bytes", "Memory that the server holds on the GPU", registry=kept)
         gpu.set_function(_gpu_memory)
 
@@ -53,6 +56,15 @@ class Metrics:
     def text(self) -> bytes:
         """All of it, as Prometheus reads it."""
         return generate_latest(self.registry)
+
+
+def _resident_memory() -> float:
+    own = psutil.Process()
+    total = float(own.memory_info().rss)
+    for child in own.children(recursive=True):
+        with suppress(psutil.NoSuchProcess):  # ended since it was listed
+            total += child.memory_info().rss
+    return total
 
 
 def _gpu_memory() -> float:

@@ -33,6 +33,8 @@ def component(option: FormField) -> Any:
             return gr.Number(step=1, placeholder="none" if option.optional else None, **common)
         case "number":
             return gr.Number(step=0.01, placeholder="none" if option.optional else None, **common)
+        case "options":
+            return gr.Textbox(lines=2, max_lines=20, elem_classes="hearth-code", **common)
         case "rows":
             return table(option)
         case _:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -11,9 +10,7 @@ from typing import Any
 import gradio as gr
 
 import recipes.snake
-from datasets_src.store import DatasetVersion
 from evaluation.spec import EvaluateSpec
-from evaluation.suited import suited_task
 from jobs.directory import JobDirectory, State, Status
 from jobs.errors import Missing
 from jobs.spec import read_yaml
@@ -21,27 +18,17 @@ from jobs.workspace import Workspace
 from ui import arena_panel, chat_panel, demo, job_panel, judge_panel, picks
 from ui import form as forms
 from ui.chat_models import model_options
-from ui.choices import dataset_of, dataset_options, is_snake, train_job, trained_options
+from ui.choices import dataset_of, dataset_options, train_job, trained_options
 from ui.drafts import read_draft, save_draft
 from ui.page import SKIP, Page
 from ui.parts import wire_parts
-from ui.paths import TASKS, check_model, check_task, inside, own_tasks
+from ui.paths import check_model, check_task, inside
+from ui.task_choices import SNAKE_TASK, list_tasks, task_for
 from ui.verdict_view import verdict_html
 
 TAB = "evaluation"
 Take = Callable[[Workspace, dict[str, Any]], None]
 SNAKE_SPEC = Path(recipes.snake.__file__).with_name("evaluate.yaml")
-SNAKE_TASK = "recipes.snake.task"
-TASK_NAMES = {
-    "exact_match": "exact_match: the answer equals the row's; for short answers",
-    "perplexity": "perplexity: how surprising the rows' answers are; for long ones",
-    "general": "general: 60 questions of general ability, to see what was forgotten",
-    SNAKE_TASK: "Snake: single moves, and whole games",
-    "recipes.tactical.task": "Tactical: advice as JSON that follows the rule book",
-    "recipes.coder.task": "Coder: programs that pass their tests",
-    "recipes.nava.task": "Nava: programs that walk as they were told",
-    "recipes.assistant.task": "Assistant: facts out of documents",
-}
 
 
 def lay_out(page: Page, go_on: Any, learn: Take) -> None:
@@ -179,16 +166,7 @@ def data_options(workspace: Workspace) -> Sequence[picks.Option]:
 def task_options(workspace: Workspace) -> Sequence[picks.Option]:
     """The tasks, the one that suits the chosen dataset first."""
     data = picks.Pick(TAB, "data", data_options, None, None).value(workspace)
-    known = [(TASK_NAMES[task], task) for task in TASKS]
-    options = [*known, *((f"{name}: your own task", name) for name in own_tasks(workspace))]
-    version = dataset_of(workspace, data)
-    suited = SNAKE_TASK if is_snake(version) else _suited(version) if version else options[0][1]
-    return sorted(options, key=lambda option: option[1] != suited)
-
-
-@lru_cache(maxsize=32)
-def _suited(version: DatasetVersion) -> str:
-    return suited_task(version.eval())
+    return list_tasks(workspace, task_for(dataset_of(workspace, data)))
 
 
 def defaults(workspace: Workspace) -> dict[str, Any]:

@@ -11,12 +11,13 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Literal, Union, get_args, get_origin
 
+import yaml
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from jobs.spec import Depth, Spec
 
-Shape = Literal["flag", "choice", "choices", "whole", "number", "text", "words", "pairs", "rows"]
+Shape = Literal["flag", "choice", "choices", "whole", "number", "text", "words", "pairs", "options", "rows"]
 Raw = dict[str, Any]
 _NOTHING = object()
 # Between two pairs: a new line, or a comma with another pair after it. Other commas belong to a text.
@@ -63,11 +64,20 @@ def form_fields(spec: type[Spec], prefix: str = "", group: str = "") -> list[For
         nested = parts[0]
         if isinstance(nested, type) and issubclass(nested, Spec):
             inner = form_fields(nested, f"{prefix}{name}.", field.title or name)
+            inner = _with_defaults_of(inner, f"{prefix}{name}.", _default(field))
             may_lack = type(None) in _alternatives(field.annotation)
             fields += [_optional(each, f"{prefix}{name}") for each in inner] if may_lack else inner
         else:
             fields.append(_form_field(f"{prefix}{name}", field, group))
     return fields
+
+
+def _with_defaults_of(fields: list[FormField], prefix: str, given: Any) -> list[FormField]:
+    """The fields of a nested spec with its values where it is used, if these are others than its own defaults."""
+    if not isinstance(given, Spec):
+        return fields
+    values = given.model_dump(mode="json")
+    return [replace(each, default=_at(values, each.path.removeprefix(prefix), each.default)) for each in fields]
 
 
 def _optional(field: FormField, within: str) -> FormField:
@@ -110,7 +120,7 @@ def _shape(value: Any) -> tuple[Shape, tuple[str, ...], tuple[FormField, ...]]:
     if value in plain:
         return plain[value], (), ()
     if get_origin(value) is dict:
-        return "pairs", (), ()
+        return "options" if get_args(value)[1] is Any else "pairs", (), ()
     inner = get_args(value)[0]
     if get_origin(inner) is Literal:
         return "choices", tuple(str(choice) for choice in get_args(inner)), ()
@@ -150,6 +160,9 @@ def to_raw(field: FormField, value: Any) -> Any:
         case "pairs":
             lines = [f"{key}: {text}" for key, text in (value or {}).items()]
             return ("\n" if any("," in line for line in lines) else ", ").join(lines)
+        case "options":
+            written = yaml.safe_dump(value, sort_keys=False, allow_unicode=True)
+            return written.strip() if value else ""
         case "words":
             return value if isinstance(value, str) else ", ".join(value or [])
         case "text":
@@ -168,6 +181,8 @@ def from_raw(field: FormField, raw: Any) -> Any:
         case "pairs":
             pairs = [part.partition(":") for part in PAIRS.split(str(raw or "")) if part.strip()]
             return {key.strip(): text.strip() for key, _, text in pairs}
+        case "options":
+            return _options(str(raw or ""))
         case "words":
             return _words(field, str(raw or ""))
         case "text":
@@ -199,6 +214,18 @@ def _row(field: FormField, row: list[Any]) -> Raw:
     """One line of a table; empty cells take the default."""
     cells = zip(field.columns, row, strict=False)
     return {column.path: from_raw(column, cell) for column, cell in cells if cell not in (None, "")}
+
+
+def _options(text: str) -> Any:
+    """A mapping written as YAML, on lines of its own or, in a table's cell, side by side."""
+    for written in (text, f"{{{text}}}"):
+        try:
+            value = yaml.safe_load(written)
+        except yaml.YAMLError:
+            continue
+        if isinstance(value, dict) and ":" in text:  # YAML reads {rank 8} as a name without a value
+            return value
+    return text if text.strip() else {}
 
 
 def _words(field: FormField, text: str) -> Any:

@@ -29,6 +29,7 @@ from ui.picks import Options, Pick
 from ui.picks import lay_out as lay_out_pick
 from ui.picks import wire as wire_pick
 
+WIDE = ("rows", "options")
 DEPTHS = {"common": "Common settings", "everything": "Everything"}
 Complete = Callable[[Workspace, dict[str, Any]], dict[str, Any]]
 Take = Callable[[Workspace, dict[str, Any]], None]
@@ -271,7 +272,7 @@ def lay_out(
         deeper = [each for each in shown if each.depth == depth and each.path not in form.components]
         if deeper:
             with gr.Accordion(title, open=False):
-                _draw_groups(form, depth, deeper)
+                draw_groups(form, depth, deeper)
     return form
 
 
@@ -286,10 +287,10 @@ def _draw_essentials(form: Form) -> None:
             form.draw(each.path)
 
 
-def _draw_groups(form: Form, depth: str, fields: Sequence[FormField]) -> None:
-    """Fields that belong together under their heading, tables below the others."""
+def draw_groups(form: Form, depth: str, fields: Sequence[FormField]) -> None:
+    """Draw fields here: those that belong together under their heading, what needs the whole width below the others."""
     for place, (group, grouped) in enumerate(groupby(fields, key=lambda each: each.group)):
-        together = sorted(grouped, key=lambda each: each.shape == "rows")
+        together = sorted(grouped, key=lambda each: each.shape in WIDE)
         element = f"{form.tab}-{depth}-{place}"
         form.groups.append(Group(element, tuple(each.path for each in together)))
         with gr.Column(elem_id=element, elem_classes="hearth-group"):
@@ -297,10 +298,10 @@ def _draw_groups(form: Form, depth: str, fields: Sequence[FormField]) -> None:
                 gr.Markdown(f"**{group}**")
             with gr.Row(equal_height=False):
                 for each in together:
-                    if each.shape != "rows":
+                    if each.shape not in WIDE:
                         form.draw(each.path)
             for each in together:
-                if each.shape == "rows":
+                if each.shape in WIDE:
                     form.draw(each.path)
 
 

@@ -14,8 +14,12 @@ from ui.job_view import empty
 from ui.words import STATES, count, when
 
 NOTHING = (
-    "No round yet. Write a plan, register and promote the model it improves, serve it with “Keep chats” on, and rate "
+    "No round yet. Register and promote the model it improves, serve it with “Keep chats” on, and rate "
     "its answers; a round then makes the next version of them, and says whether it is better."
+)
+NO_MODEL = empty(
+    "No model is in production. Train one, register it under “Models” and promote it: a plan then begins with how that "
+    "one was trained and judged."
 )
 OUTCOMES = {
     "promoted": ("succeeded", "promoted"),
@@ -95,10 +99,8 @@ def _step(step: Step) -> str:
     return f"<li>{'●' if over else '◐'} {STEPS[step.key]} <span class=quiet>job {escape(step.job)}{state}</span></li>"
 
 
-def plan_html(plan: LoopSpec | None) -> str:
+def plan_html(plan: LoopSpec) -> str:
     """What a plan will do, in words."""
-    if plan is None:
-        return empty("No plan yet. Write one, begin with the example, or press a round to see its plan.")
     every = f"every {plan.when.every_hours:g} hours" if plan.when.every_hours else ""
     enough = f"as soon as there are {count(plan.when.min_new, 'new rated chat')}" if plan.when.min_new else ""
     due = " or ".join(part for part in (enough, every) if part)

@@ -5,6 +5,7 @@ The interface: https://platform.openai.com/docs/api-reference/chat and …/compl
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack, aclosing
 from pathlib import Path
@@ -14,7 +15,7 @@ from urllib.parse import urlsplit
 from jobs.errors import UserError
 from models.endpoints.client import EndpointFailure
 from models.endpoints.client import FailureKind as Failed
-from models.endpoints.embedded import llama_server
+from models.endpoints.llama_process import LlamaProcess, llama_process
 from models.endpoints.ollama import ollama_address
 from models.endpoints.transport import Access, Transport, json_object
 from models.reference import ModelRef, require_gguf
@@ -46,6 +47,8 @@ class HttpEngine:
         self._seconds = seconds
         self._stack = AsyncExitStack()
         self._transport: Transport | None = None
+        self._llama: LlamaProcess | None = None
+        self._reopening = asyncio.Lock()
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -54,15 +57,18 @@ class HttpEngine:
     async def open(self) -> None:
         """Load the file, or make ready to ask. Raises Missing for a file or key that isn't there, RuntimeError when
         llama.cpp can't load the file."""
-        access = self._access()
-        self._transport = Transport(access)
-        self._stack.push_async_callback(self._transport.close)
+        async with AsyncExitStack() as stack:
+            access = await self._access(stack)
+            transport = Transport(access)
+            stack.push_async_callback(transport.close)
+            self._stack, self._transport = stack.pop_all(), transport
 
-    def _access(self) -> Access:
+    async def _access(self, stack: AsyncExitStack) -> Access:
         if self._ref.kind == "gguf":
             path: Path = require_gguf(self._ref)
-            server = llama_server(path, context_length=self._context_length, slots=self._slots)
-            access = self._stack.enter_context(server)
+            process = llama_process(path, context_length=self._context_length, slots=self._slots)
+            self._llama = await stack.enter_async_context(process)
+            access = self._llama.access
             return Access(_with_version(access.address), access.model)
         if self._ref.kind == "ollama":
             return Access(f"{ollama_address()}/v1", self._ref.target)
@@ -71,11 +77,26 @@ class HttpEngine:
 
     async def close(self) -> None:
         self._transport = None
+        self._llama = None
         await self._stack.aclose()
+
+    async def _reopen_after_a_crash(self) -> None:
+        """Load the file again where llama.cpp's process is gone, for the first request that comes after."""
+        async with self._reopening:
+            if self._llama is None or self._llama.alive:
+                return
+            await self._stack.aclose()
+            try:
+                await self.open()
+            except (RuntimeError, UserError, OSError) as error:
+                raise EngineFailure(
+                    FailureKind.UNAVAILABLE, f"{self._name} crashed and can't be loaded again"
+                ) from error
 
     async def stream(self, model: str, ask: Ask) -> AsyncGenerator[Part]:
         if self._transport is None:
             raise EngineFailure(FailureKind.UNAVAILABLE, f"the model {model} is not loaded")
+        await self._reopen_after_a_crash()
         path = "/completions" if ask.prompt is not None else "/chat/completions"
         body = _body(self._transport.access.model, ask)
         try:

@@ -22,15 +22,15 @@ class WhenSpec(Spec):
 
     every_hours: float | None = option(
         None,
-        label="Every",
-        help="Hours since the last round began; 24 is a day, 168 a week. A round without any new chat is left out.",
+        label="Hours between rounds",
+        help="Since the last one began; 24 is a day, 168 a week. A round without any new chat is left out.",
         depth="essential",
         gt=0,
         le=8784,
     )
     min_new: int | None = option(
         None,
-        label="New chats",
+        label="New chats needed",
         help="As soon as there are this many rated or corrected chats that fit and were in no round before.",
         depth="essential",
         ge=1,
@@ -126,7 +126,10 @@ class LoopSpec(Spec):
         help="base: train production's untrained base anew on all rows. production: train its adapter on.",
     )
     train: dict[str, Any] = option(
-        dict, label="Training", help="Options of a training, as in its own spec.", depth="essential"
+        dict,
+        label="Training",
+        help="Options of a training as in its YAML; the dataset is the round's.",
+        depth="essential",
     )
     new_task: str = option(
         "exact_match",

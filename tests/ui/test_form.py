@@ -15,6 +15,7 @@ from evaluation.pairs.spec import PairsSpec
 from evaluation.spec import EvaluateSpec
 from export.spec import ExportSpec
 from jobs.spec import Spec
+from serving.loop.spec import LoopSpec
 from trainer.spec import TrainSpec
 from ui.fields import form_fields, from_raw, raw_of_spec, raw_of_values, values_of_raw
 
@@ -49,6 +50,17 @@ SPECS: list[tuple[type[Spec], dict[str, Any]]] = [
             "teachers": [{"model": "ollama:small", "weight": 2.0}],
             "domains": [{"name": "jokes", "count": 7}],
             "judge": {"rubric": "Is it funny?"},
+        },
+    ),
+    (
+        LoopSpec,
+        {
+            "name": "mine",
+            "model": "helper",
+            "when": {"min_new": 7},
+            "train": {"method": {"rank": 8, "target_modules": ["q_proj"]}, "name": "Übung: eins"},
+            "data": {"sources": [{"path": "a.csv", "columns": {"prompt": "q"}}], "remedies": {"email": "fix"}},
+            "regression": {"data": "mine@0123456789ab", "options": {"max_items": None}},
         },
     ),
     (ChatSpec, {"models": ["embedded", "job:1"], "idle_minutes": 3.0}),

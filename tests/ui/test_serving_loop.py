@@ -5,20 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import gradio as gr
 import pytest
 
 from jobs.directory import JobDirectory, State, Status
-from jobs.errors import BadInput, Missing
+from jobs.errors import BadInput
 from jobs.workspace import Workspace
 from serving.loop.spec import LoopSpec
 from serving.loop.state import Reference, RoundState
 from serving.registry.store import Registry
-from tests.toys import save_tiny_model
+from tests.toys import publish_rows, save_tiny_model
 from tests.ui.serving_page import build, error_of, handler
-from ui import serving_loop
-from ui.drafts import save_draft
-from ui.page import Settings
-from ui.serving_loop import example_plan, plan_of, plan_text, told_plan, usable_plan
+from ui import serving_loop, serving_plan
+from ui.form import Form, enter
+from ui.layers import values_in
+from ui.page import Page, Settings
+from ui.serving_plan import allowed_plan, told_plan
 
 PLAN = """
 name: helper-loop
@@ -36,7 +38,7 @@ def waiting(workspace: Workspace, tiny_model: Path, tmp_path: Path) -> JobDirect
     registry.register("helper", str(tiny_model))
     registry.promote("helper", 1, "first")
     registry.register("helper", str(save_tiny_model(tmp_path / "new", hidden_size=32)))
-    plan = LoopSpec.parse(serving_loop.values_in(LoopSpec, PLAN))
+    plan = LoopSpec.parse(values_in(LoopSpec, PLAN))
     job = JobDirectory.create(
         workspace.new_job_path("loop"),
         kind="loop",
@@ -64,28 +66,62 @@ def shown(workspace: Workspace, job: JobDirectory) -> list[Any]:
     return serving_loop.result(workspace, job, job.status())
 
 
-def test_a_plan_is_told_in_words_and_so_is_every_problem_of_it() -> None:
-    words = told_plan(PLAN)
-    assert "as soon as there are 200 new rated chats or every 24 hours" in words and "waits for your approval" in words
-    assert "No plan yet" in told_plan(" ")
-    wrong = told_plan("name: Helper\nmodel: helper@2\nwhen: {}\nregression: {data: d}")
-    assert all(part in wrong for part in ("lower-case", "without a version", "say every_hours", "name a version too"))
-    assert "line 2 is not YAML" in told_plan("name: a\n  model: [")
+def values_on_screen(workspace: Workspace) -> list[Any]:
+    """What the form's fields show, in their order."""
+    form = form_of(workspace)
+    return form.initial(workspace)[: len(form.inputs)]
 
 
-def test_the_example_is_a_valid_plan_for_what_is_in_production(workspace: Workspace, tiny_model: Path) -> None:
-    assert "No plan" not in told_plan(example_plan(workspace))
+def form_of(workspace: Workspace) -> Form:
+    with gr.Blocks():
+        return serving_plan.lay_out(Page(Settings(workspace.root), gr.Tabs(), gr.Textbox()))
+
+
+def told(workspace: Workspace, **entered: Any) -> str:
+    """What the page says of the plan after `entered`, with __ for the dots of names."""
+    form = form_of(workspace)
+    raw = {**form.shows(workspace), **{name.replace("__", "."): value for name, value in entered.items()}}
+    return told_plan(workspace, form, raw)
+
+
+@pytest.fixture
+def served(workspace: Workspace, tiny_model: Path) -> str:
+    """A model in production that nothing is known of, and a dataset; the dataset's version."""
     Registry(workspace).register("Helper.v2", str(tiny_model))
     Registry(workspace).promote("Helper.v2", 1, "first")
-    plan = LoopSpec.parse(serving_loop.values_in(LoopSpec, example_plan(workspace)))
-    assert plan.model == "Helper.v2" and plan.name == "helper-v2-loop"
-    press = handler(build(workspace), "example-plan")
-    assert press(None)[0] == plan_text(workspace)
-    assert "would replace it" in error_of(press(None))
+    return publish_rows(workspace, "fixed", [conversation("A?")], [conversation(f"{n}?") for n in range(24)]).id
+
+
+@pytest.mark.usefixtures("served")
+def test_the_form_begins_with_a_plan_for_what_is_in_production(workspace: Workspace) -> None:
+    words = told(workspace)
+    assert "Helper.v2" in words and "as soon as there are 200 new rated chats" in words
+    assert "waits for your approval" in words
+    form = form_of(workspace)
+    plan = form.parse(workspace, values_on_screen(workspace))
+    assert isinstance(plan, LoopSpec)
+    assert (plan.model, plan.name, plan.interactions.min_rating) == ("Helper.v2", "helper-v2-loop", 4)
+    assert plan.regression.data == "" and "fixed" in str(serving_plan.question_options(workspace)), "it knows of none"
+    assert form.from_yaml(form.as_yaml(workspace, values_on_screen(workspace))) == form.shows(workspace)
+
+
+def test_what_is_entered_is_told_and_so_is_every_problem_of_it(workspace: Workspace, served: str) -> None:
+    assert "or every 24 hours" in told(workspace, when__every_hours=24, regression__data=served)
+    wrong = told(workspace, name="Helper", train="rank 8", when__min_new=None)
+    assert all(part in wrong for part in ("lower-case", "say every_hours", "takes lines such as `name: value`"))
+    assert "every round decides on that itself" in told(workspace, train="data: d")
+    form = form_of(workspace)
+    typed = {**form.shows(workspace), "train": "method: {rank: 8}\nseed: 3"}
+    plan = form.parse(workspace, [typed[path] for path in form.components])
+    assert isinstance(plan, LoopSpec) and plan.train == {"method": {"rank": 8}, "seed": 3}
+
+
+def test_without_a_model_in_production_it_says_what_to_do(workspace: Workspace) -> None:
+    assert "register it under “Models” and promote it" in told(workspace)
 
 
 def test_a_round_shows_its_decision_findings_and_steps(workspace: Workspace, waiting: JobDirectory) -> None:
-    html, column = shown(workspace, waiting)
+    html, column, _ = shown(workspace, waiting)
     assert "Better on the new chats" in html and "&lt;b&gt;by 12 points" in html and "210 chats of 9 users" in html
     assert "job gone, deleted" in html and column.visible
     listed = serving_loop.rounds_html(serving_loop.rounds(workspace), waiting.id)
@@ -110,49 +146,63 @@ def test_rejecting_needs_a_reason_and_retires_the_version(workspace: Workspace, 
     assert Registry(workspace).resolve("helper").number == 1
 
 
-def test_a_round_gives_its_plan_back_as_yaml(waiting: JobDirectory) -> None:
-    again = LoopSpec.parse(serving_loop.values_in(LoopSpec, plan_of(waiting)))
-    assert again == LoopSpec.parse(waiting.header["spec"])
-
-
-def test_a_plan_that_can_not_be_carried_out_starts_nothing(workspace: Workspace) -> None:
+def test_a_round_gives_its_plan_back(workspace: Workspace, waiting: JobDirectory) -> None:
     blocks = build(workspace)
-    for elem_id, values in (("begin-round", [PLAN, True]), ("watch-plan", [PLAN])):
-        assert "The registry has no helper" in error_of(handler(blocks, elem_id)(None, *values))
-        assert "There is no plan" in error_of(handler(blocks, elem_id)(None, " ", *values[1:]))
+    shown_yaml = handler(blocks, "take-plan")(None)
+    form = form_of(workspace)
+    assert form.parse(workspace, values_on_screen(workspace)) == LoopSpec.parse(waiting.header["spec"])
+    assert "helper-loop" in str(shown_yaml)
+
+
+def test_a_plan_that_can_not_be_carried_out_starts_nothing(workspace: Workspace, tiny_model: Path) -> None:
+    blocks = build(workspace)
+    empty = values_on_screen(workspace)
+    for elem_id, values in (("begin-round", [True, *empty]), ("watch-plan", empty)):
+        assert "No model is in production" in error_of(handler(blocks, elem_id)(None, *values))
+    Registry(workspace).register("helper", str(tiny_model))
+    Registry(workspace).promote("helper", 1, "first")
+    values = values_on_screen(workspace)
+    for elem_id, given in (("begin-round", [True, *values]), ("watch-plan", values)):
+        assert "names no dataset" in error_of(handler(blocks, elem_id)(None, *given))
     assert not workspace.list_jobs("loop") and not workspace.list_jobs("loop.watch")
-    assert "There is no newly rated chat" in handler(blocks, "is-due")(None, PLAN)[0]
+    assert "There is no newly rated chat" in handler(blocks, "is-due")(None, *values)[0]
 
 
 def test_a_plan_may_not_name_code_or_files_of_elsewhere(workspace: Workspace, tmp_path: Path) -> None:
     here, others = Settings(workspace.root), Settings(workspace.root, local=False)
+
+    def allowed(settings: Settings, more: str) -> LoopSpec:
+        return allowed_plan(settings, workspace, LoopSpec.parse(values_in(LoopSpec, f"{PLAN}{more}\n")))
+
     with pytest.raises(BadInput, match="can't be used on the page"):
-        usable_plan(here, workspace, f"{PLAN}new_task: os.path\n")
-    assert usable_plan(here, workspace, f"{PLAN}new_task: recipes.snake.task\n").new_task == "recipes.snake.task"
+        allowed(here, "new_task: os.path")
+    assert allowed(here, "new_task: recipes.snake.task").new_task == "recipes.snake.task"
     for data in (
         f"sources: [{{path: {tmp_path}/rows.jsonl}}]",
         "sources: [{path: ../x.csv}]",
         "contamination: [/x.csv]",
     ):
-        rows = f"{PLAN}data: {{{data}}}\n"
-        usable_plan(here, workspace, rows)
+        allowed(here, f"data: {{{data}}}")
         with pytest.raises(BadInput, match="outside the workspace"):
-            usable_plan(others, workspace, rows)
-    with pytest.raises(Missing, match="There is no plan"):
-        usable_plan(here, workspace, "")
+            allowed(others, f"data: {{{data}}}")
 
 
 def test_the_demo_begins_and_watches_no_round(workspace: Workspace) -> None:
     blocks = build(workspace, demo=True)
-    for elem_id, values in (("begin-round", [PLAN, False]), ("watch-plan", [PLAN]), ("approve-round", [""])):
-        assert "can&#x27;t be done in the demo" in error_of(handler(blocks, elem_id)(None, *values))
+    values = values_on_screen(workspace)
+    for elem_id, given in (("begin-round", [False, *values]), ("watch-plan", values), ("approve-round", [""])):
+        assert "can&#x27;t be done in the demo" in error_of(handler(blocks, elem_id)(None, *given))
 
 
-def test_what_was_written_stays_when_a_round_is_looked_at(workspace: Workspace, waiting: JobDirectory) -> None:
+def test_what_was_entered_stays_when_a_round_is_looked_at(workspace: Workspace, waiting: JobDirectory) -> None:
     class Told:
         _data = {"action": "choose", "about": waiting.id}  # noqa: RUF012 - as Gradio has it
 
-    press = handler(build(workspace), "rounds")
-    assert "helper-loop" in press(Told(), None)[0]
-    save_draft(workspace, serving_loop.TAB, plan="name: mine")
-    assert press(Told(), None)[0] == "name: mine"
+    enter(workspace, serving_plan.TAB, {"name": "mine"})
+    assert "helper@2" in str(handler(build(workspace), "rounds")(Told(), None)[0])
+    shown = dict(zip(form_of(workspace).components, values_on_screen(workspace), strict=True))
+    assert shown["name"] == "mine"
+
+
+def conversation(question: str) -> dict[str, Any]:
+    return {"messages": [{"role": "user", "content": question}, {"role": "assistant", "content": "yes."}]}

@@ -6,11 +6,11 @@ Exit status: 0 done, 1 the job failed, 2 bad input or something missing, 130 sto
 from __future__ import annotations
 
 import sys
-from typing import Annotated
 
 import typer
 
 from cli.data import data_app
+from cli.demo import demo
 from cli.doctor import doctor
 from cli.evaluation import arena, judge, pairs, task_app
 from cli.experiments import experiments_app
@@ -26,7 +26,7 @@ from cli.route import route_app
 from cli.runs import compare
 from cli.script import script
 from cli.serve import forget, keys_app, serve
-from cli.shared import ANY_OPTION, DetachOption, JsonOption, WorkspaceOption, console, open_workspace, run_job, show
+from cli.shared import ANY_OPTION, DetachOption, JsonOption, WorkspaceOption, open_workspace, run_job
 from cli.sweep import sweep_app
 from jobs.arguments import spec_values
 from jobs.errors import BadInput, Missing, UserError, disk_full
@@ -55,25 +55,10 @@ app.command(context_settings=ANY_OPTION)(judge)
 app.command(context_settings=ANY_OPTION)(pairs)
 app.command()(arena)
 app.command()(compare)
+app.command()(demo)
 app.command()(doctor)
 app.command()(forget)
 app.command()(script)
-
-
-@app.command()
-def demo(
-    name: Annotated[str, typer.Argument(help="snake, or another recipe.")] = "snake",
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
-    rows: Annotated[int | None, typer.Option(min=50, help="Size of its data, as its README measures it.")] = None,
-) -> None:
-    """A recipe from nothing to its verdict on the embedded model; snake: four teachers → training → verdict → GGUF."""
-    from recipes.demo import Demo
-    from recipes.recipe import load_recipe
-
-    result = Demo(open_workspace(workspace), load_recipe(name), rows, console).run()
-    show(result.as_json(), as_json, result.text)
-    raise typer.Exit(result.exit_status)
 
 
 @app.command(context_settings=ANY_OPTION)

@@ -44,6 +44,7 @@ KINDS: dict[str, Kind] = {
     "loop": Kind(
         "serving.loop.job:run", heavy=False, label="Loop round", spec="serving.loop.spec:LoopSpec", answers=True
     ),
+    "recipe": Kind("recipes.job:run", heavy=False, label="Whole example", spec="recipes.spec:RecipeSpec"),
     "loop.watch": Kind("serving.loop.watch:run", heavy=False, label="Watch a loop plan", answers=True),
 }
 

@@ -14,7 +14,7 @@ from datasets_src.interactions import THUMB_DOWN, THUMB_UP
 from recipes.assistant.generate import ATTACK, QUESTIONS, Part
 from recipes.assistant.questions import Question, names_the_same
 
-RATED, CORRECTED, SLIPS, SIGNED = 0.9, 0.7, 0.02, 0.1
+RATED, CORRECTED, SLIPS, SIGNED = 0.9, 0.9, 0.02, 0.1
 FIRST_NAMES = ("mia", "tom", "ana", "ben", "eva", "max", "lea", "jon")
 
 

@@ -24,8 +24,8 @@ CHATS = 150
 # answer in the right form.
 FIRST_SHARE, FEWEST_FIRST = 0.4, 45
 # Sheets of the fixed questions for each that is asked about, and not fewer than these: too few would show no harm.
-HELD_OUT_SHARE, FEWEST_HELD_OUT = 2 / 3, 60
-AGAINST_BASE_ITEMS = 80
+HELD_OUT_SHARE, FEWEST_HELD_OUT = 0.4, 60
+AGAINST_BASE_ITEMS = 50
 SEED = 0
 
 

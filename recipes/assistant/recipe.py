@@ -107,7 +107,7 @@ def _percent(standing: dict[str, Any]) -> str:
 
 RECIPE = Recipe(
     name="assistant",
-    title="Hearth demo: an assistant that learns from its users",
+    title="An assistant that learns from its users",
     rows=pipeline.CHATS,
     size="Chats of the simulated users.",
     rows_name="Fact sheets and questions",

@@ -30,7 +30,7 @@ def _write_rows(run: Run, progress: Progress) -> None:
 def _campaign(run: Run, name: str) -> SynthesisSpec:
     """The campaign as it was written, with the teachers at their address in this process."""
     spec = SynthesisSpec.load(_place(run) / f"{name}.yaml").with_absolute_paths(_place(run))
-    teachers = [teacher.model_copy(update={"base_url": local_address()}) for teacher in spec.teachers]
+    teachers = [teacher.model_copy(update={"base_url": local_address(_place(run))}) for teacher in spec.teachers]
     return spec.model_copy(update={"teachers": teachers})
 
 
@@ -96,7 +96,7 @@ def _outcome(run: Run) -> Outcome:
 
 RECIPE = Recipe(
     name="coder",
-    title="Hearth demo: a coder, from a campaign to preferences",
+    title="A coder, from a campaign to preferences",
     rows=ROWS,
     size="Rows that both campaigns make together.",
     rows_name="Prompts, exercises and tests",

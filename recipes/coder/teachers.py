@@ -20,9 +20,11 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 from jobs.errors import BadInput
+from jobs.files import write_text
 from recipes.coder.exercises import Exercise, exercise_of
 from recipes.coder.programs import passes
 
@@ -136,9 +138,15 @@ def serving(port: int = 0) -> Iterator[str]:
 
 
 @lru_cache(maxsize=1)
-def local_address() -> str:
-    """The teachers at a free port for as long as this process lives; started when first asked for."""
-    server = _server(0)
+def local_address(place: Path) -> str:
+    """The teachers for as long as this process lives, at the port that `place` notes from before: so a campaign that
+    is resumed finds them again. At a free port where there is none, or another program has it."""
+    noted = place / "teachers.port"
+    try:
+        server = _server(int(noted.read_text()))
+    except (OSError, ValueError):
+        server = _server(0)
+    write_text(noted, str(server.server_address[1]))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return address_of(server)
 

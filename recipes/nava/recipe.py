@@ -13,7 +13,7 @@ from recipes.recipe import Outcome, Progress, Recipe, Run, Step
 from trainer.spec import TrainSpec
 
 FOLDER = Path(__file__).parent
-ROWS = 900
+ROWS = 750
 SEED = 0
 
 
@@ -59,7 +59,7 @@ def _outcome(run: Run) -> Outcome:
 
 RECIPE = Recipe(
     name="nava",
-    title="Hearth demo: Nava, a path language",
+    title="Nava, a path language",
     rows=ROWS,
     size="Rows of each kind: wish → program, and program → explanation.",
     rows_name="Nava rows",

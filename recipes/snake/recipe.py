@@ -40,7 +40,7 @@ def _outcome(run: Run) -> Outcome:
 
 RECIPE = Recipe(
     name="snake",
-    title="Hearth demo: Snake",
+    title="Snake",
     rows=pipeline.ROWS_PER_TEACHER,
     size="Rows per teacher.",
     rows_name="Snake rows from four teachers",

@@ -52,7 +52,7 @@ def members_of(models: Sequence[str]) -> dict[str, str]:
         raise BadInput(
             f"The evaluation has no answers of {', '.join(missing)}.",
             f"The ensemble {NAME} asks all of its members; it has answers of {', '.join(models)}.",
-            "Give the evaluation that python -m recipes.tactical.specialists ends with.",
+            "Give the evaluation that python cli.py demo tactical-specialists ends with.",
         )
     return members
 

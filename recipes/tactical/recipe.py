@@ -8,6 +8,8 @@ from recipes.tactical.generate import ROWS
 from recipes.tactical.results import json_validity, outcome_lines
 
 FOLDER = "recipes/tactical"
+# What its training is called; the specialists find it by that.
+ADVISER = "Tactical adviser"
 
 
 def _write_rows(run: Run, progress: Progress) -> None:
@@ -24,21 +26,21 @@ def _outcome(run: Run) -> Outcome:
         "What to do next",
         f"  read the report          {run.jobs['evaluate'].path / 'report.html'}",
         f"  ask five times           python cli.py evaluate {FOLDER}/consistency.yaml --models {general} {where}",
-        f"  a specialist per domain  python -m recipes.tactical.specialists --general {general} {where}",
+        f"  a specialist per domain  python cli.py demo tactical-specialists {where}",
     ]
     return Outcome(lines, {"json_valid": json_validity(figures), "rows": data.get("rows")})
 
 
 RECIPE = Recipe(
     name="tactical",
-    title="Hearth demo: tactical guidance",
+    title="Tactical guidance",
     rows=ROWS,
     size="Rows expanded from the seeds.",
     rows_name="Rows from seeds and fights",
     write_rows=_write_rows,
     steps=(
         Step("data", "Dataset", "data.build", "tactical", lambda run: pipeline.data_spec(run.workspace)),
-        Step("train", "Training", "train", "Tactical adviser", lambda _run: pipeline.train_spec()),
+        Step("train", "Training", "train", ADVISER, lambda _run: pipeline.train_spec()),
         Step(
             "evaluate",
             "Verdict",

@@ -12,9 +12,10 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from jobs.children import Step, run_step
 from jobs.context import JobContext
+from models.hardware import probe
 from serving.loop.chats import choose, require_chats, write_chats
-from serving.loop.children import run_step
 from serving.loop.decide import Decision, Finding, Findings, decide, outcome_after
 from serving.loop.memory import Memory
 from serving.loop.plan import (
@@ -44,7 +45,7 @@ def run(context: JobContext) -> dict[str, Any]:
     _choose(context, state, spec)
     new_rows = _build_new(context, state, spec)
     data = _build_all(context, state, spec, new_rows, reference)
-    trained = run_step(context, state, train_step(spec, data, reference), 0.15)
+    trained = _step(context, state, train_step(spec, data, reference), 0.15)
     context.resolve("data", data, "built in this round")
     candidate = f"job:{state.child('train')}"
     findings = _evaluate(context, state, spec, new_rows, reference)
@@ -64,6 +65,10 @@ def run(context: JobContext) -> dict[str, Any]:
         "findings": {key: asdict(finding) for key, finding in findings.__dict__.items()},
         "jobs": state.known.children,
     }
+
+
+def _step(context: JobContext, state: RoundState, step: Step, fraction: float) -> dict[str, Any]:
+    return run_step(context, state, step, probe(context.workspace.root).resource, fraction)
 
 
 def _reference(context: JobContext, state: RoundState, spec: LoopSpec) -> Reference:
@@ -99,7 +104,7 @@ def _choose(context: JobContext, state: RoundState, spec: LoopSpec) -> None:
 
 def _build_new(context: JobContext, state: RoundState, spec: LoopSpec) -> str:
     """The dataset of the chats alone, as name@version. What people said is then not kept a second time."""
-    figures = run_step(context, state, new_rows_step(spec, context.directory.id), 0.05)
+    figures = _step(context, state, new_rows_step(spec, context.directory.id), 0.05)
     (context.path / ROWS).unlink(missing_ok=True)
     return str(figures["dataset"])
 
@@ -110,7 +115,7 @@ def _build_all(context: JobContext, state: RoundState, spec: LoopSpec, new_rows:
     if step is None:
         context.log("Nothing is replayed: the new chats are all that is trained on.")
         return new_rows
-    return str(run_step(context, state, step, 0.1)["dataset"])
+    return str(_step(context, state, step, 0.1)["dataset"])
 
 
 def _evaluate(context: JobContext, state: RoundState, spec: LoopSpec, new_rows: str, reference: Reference) -> Findings:
@@ -118,7 +123,7 @@ def _evaluate(context: JobContext, state: RoundState, spec: LoopSpec, new_rows: 
     steps = evaluate_steps(spec, new_rows, reference, f"job:{state.child('train')}")
     found: dict[str, Finding] = {}
     for place, step in enumerate(steps):
-        figures = run_step(context, state, step, 0.6 + 0.12 * place)
+        figures = _step(context, state, step, 0.6 + 0.12 * place)
         found[step.key] = Finding.of(ABOUT[step.key], figures)
         context.log(f"{spec.model} round against production: {found[step.key].told}")
     return Findings(found[NEW], found[REGRESSION], found[GENERAL])

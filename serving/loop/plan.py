@@ -6,11 +6,11 @@ from datasets_src.store import open_version
 from evaluation.spec import EvaluateSpec
 from evaluation.tasks import load_task
 from evaluation.verdict import FEWEST
+from jobs.children import Step
 from jobs.errors import BadInput, Missing
 from jobs.kinds import spec_class
 from jobs.workspace import Workspace
 from models.reference import ModelRef
-from serving.loop.children import Step
 from serving.loop.spec import LoopSpec
 from serving.loop.state import Reference
 from serving.registry import Registry, Version

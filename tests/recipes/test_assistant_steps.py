@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.console import Console
 
+from jobs.context import JobContext
+from jobs.directory import JobDirectory, State, Status
 from jobs.workspace import Workspace
 from recipes.assistant import pipeline
 from recipes.assistant.recipe import RECIPE
-from recipes.demo import Demo
+from recipes.job import as_json, run, told
 from serving.loop.spec import LoopSpec
 from serving.registry import Registry
 from trainer.spec import TrainSpec
@@ -42,14 +43,21 @@ def with_tiny_model(monkeypatch: pytest.MonkeyPatch, tiny_model: Path) -> None:
 @pytest.mark.timeout(900)
 @pytest.mark.usefixtures("with_tiny_model")
 def test_a_demo_whose_versions_learn_nothing_promotes_none_and_says_so(workspace: Workspace) -> None:
-    result = Demo(workspace, RECIPE, rows=60, console=Console(quiet=True)).run()
-    assert result.exit_status == 0, [stage.name for stage in result.stages]
-    figures: dict[str, Any] = result.figures
-    assert [stage.name for stage in result.stages] == [RECIPE.rows_name, *(step.name for step in RECIPE.steps)]
+    spec = {"name": "assistant", "rows": 60}
+    path = workspace.new_job_path("recipe")
+    job = JobDirectory.create(path, kind="recipe", title=RECIPE.title, spec=spec, resource=None)
+    job.write_status(Status(State.RUNNING))
+    done = run(JobContext(job, attempt=1, started=0.0))
+    job.write_manifest({"figures": done, "artifacts": {}, "seconds": 1})
+    figures: dict[str, Any] = as_json(job)
+    assert [stage["name"] for stage in figures["stages"]] == [RECIPE.rows_name, *(step.name for step in RECIPE.steps)]
     for round_ in (figures["honest"], figures["attack"]):
         assert round_["outcome"] in ("unproven", "worse"), round_["sentence"]
         assert round_["against"] == "assistant@1"
     assert figures["production"] == "assistant@1"
     assert figures["attack"]["chosen"]["users"] >= 12
     assert Registry(workspace).resolve("assistant").ref == f"job:{workspace.list_jobs('train')[-1].id}"
-    assert "shop, multi-step" in result.text and figures["honest"]["sentence"] in result.text
+    text = "\n".join(told(job))
+    assert "shop, multi-step" in text and figures["honest"]["sentence"] in text
+    again = run(JobContext(job, attempt=2, started=0.0))
+    assert again["jobs"] == done["jobs"] and len(workspace.list_jobs("loop")) == 2, "what is done is not done again"

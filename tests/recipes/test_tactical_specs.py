@@ -22,7 +22,6 @@ from recipes.tactical import pipeline
 from recipes.tactical.ensemble import compare, ensemble_scores, ensemble_spec, in_words, members_of
 from recipes.tactical.feedback import log_fights
 from recipes.tactical.results import json_validity, outcome_lines
-from recipes.tactical.specialists import specialists
 from recipes.tactical.state import DOMAINS
 from serving.loop.spec import LoopSpec
 from serving.spec import ServeSpec
@@ -56,7 +55,7 @@ def test_the_loops_training_and_evaluations_can_be_used_as_they_stand() -> None:
 
 def test_the_recipe_is_found_and_the_specialists_are_five_trainings_and_one_verdict() -> None:
     assert [step.key for step in load_recipe("tactical").steps] == ["data", "train", "evaluate"]
-    kinds = [step.kind for step in specialists("job:general").steps]
+    kinds = [step.kind for step in load_recipe("tactical-specialists").steps]
     assert kinds == ["data.build", "train"] * 5 + ["evaluate"]
 
 

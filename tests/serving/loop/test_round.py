@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 from datasets_src.interactions import Interactions
-from jobs import launcher
+from jobs import children, launcher
 from jobs.context import JobContext
 from jobs.directory import JobDirectory, State, Status
 from jobs.errors import BadInput, OutOfRoom, Stopped
 from jobs.workspace import Workspace
-from serving.loop import children, job, rounds, state
+from serving.loop import job, rounds, state
 from serving.loop.chats import choose
 from serving.loop.memory import Memory
 from serving.loop.rounds import approve, begin, due, reject

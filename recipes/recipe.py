@@ -60,10 +60,12 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Recipe:
-    """`write_rows` writes the raw rows into the workspace's uploads: `rows` is its measure of size, said in `size`."""
+    """`about` says in a sentence what it shows. `write_rows` writes the raw rows into the workspace's uploads; `rows`
+    is its measure of size, said in `size`."""
 
     name: str
     title: str
+    about: str
     rows: int
     size: str
     rows_name: str

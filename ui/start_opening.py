@@ -26,6 +26,7 @@ PLACES: dict[str, tuple[str, str]] = {
     "serve": ("serving", "serve"),
     "loop": ("serving", "loop"),
     "loop.watch": ("serving", "loop"),
+    "recipe": ("start", ""),
 }
 
 

@@ -10,7 +10,7 @@ import gradio as gr
 
 from jobs.workspace import Workspace
 from trainer.memory.reach import EMBEDDED, Reach
-from ui import doctor_panel, training_form
+from ui import doctor_panel, start_examples, training_form
 from ui import form as forms
 from ui.clicks import Click, acting_html, on_click
 from ui.drafts import save_draft
@@ -34,6 +34,8 @@ def lay_out(page: Page, go: Go) -> None:
     with gr.Row(equal_height=False):
         with gr.Column(scale=6, min_width=320):
             way, error = acting_html(elem_id="path"), gr.HTML(visible=False)
+            if not page.settings.demo:
+                start_examples.lay_out(page)
         with gr.Column(scale=5, min_width=320):
             _lay_out_machine(page)
             recent = acting_html(elem_id="recent")

@@ -108,6 +108,7 @@ def _percent(standing: dict[str, Any]) -> str:
 RECIPE = Recipe(
     name="assistant",
     title="An assistant that learns from its users",
+    about="What people say in chats makes the next version, which is promoted when it is better; an attack makes none.",
     rows=pipeline.CHATS,
     size="Chats of the simulated users.",
     rows_name="Fact sheets and questions",

@@ -97,6 +97,7 @@ def _outcome(run: Run) -> Outcome:
 RECIPE = Recipe(
     name="coder",
     title="A coder, from a campaign to preferences",
+    about="Two campaigns of teachers, training, pairs of right and wrong programs, and DPO, each step compared.",
     rows=ROWS,
     size="Rows that both campaigns make together.",
     rows_name="Prompts, exercises and tests",

@@ -60,6 +60,7 @@ def _outcome(run: Run) -> Outcome:
 RECIPE = Recipe(
     name="nava",
     title="Nava, a path language",
+    about="A model learns to write programs in a small language, which a checker runs, and to explain them.",
     rows=ROWS,
     size="Rows of each kind: wish → program, and program → explanation.",
     rows_name="Nava rows",

@@ -41,6 +41,7 @@ def _outcome(run: Run) -> Outcome:
 RECIPE = Recipe(
     name="snake",
     title="Snake",
+    about="Four path finders play, a model learns their moves, is judged in whole games, and becomes a GGUF file.",
     rows=pipeline.ROWS_PER_TEACHER,
     size="Rows per teacher.",
     rows_name="Snake rows from four teachers",

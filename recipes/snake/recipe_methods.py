@@ -58,6 +58,7 @@ def _outcome(run: Run) -> Outcome:
 RECIPE = Recipe(
     name="snake",
     title="Snake: LoRA, QLoRA and all weights",
+    about="The same moves learned three ways, compared in one report: quality, memory, speed, time. Takes longer.",
     rows=pipeline.ROWS_PER_TEACHER,
     size="Rows per teacher.",
     rows_name="Snake rows from four teachers",

@@ -41,6 +41,7 @@ def toy(second: str = "rows.jsonl") -> Recipe:
     return Recipe(
         name="toy",
         title="Toy",
+        about="Two datasets.",
         rows=60,
         size="Rows.",
         rows_name="Toy rows",

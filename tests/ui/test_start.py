@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import gradio as gr
 import pytest
 
 from datasets_src.build import build
@@ -15,9 +16,11 @@ from jobs.errors import Missing
 from jobs.workspace import Workspace
 from models.doctor.facts import Facts, Tried
 from models.doctor.findings import examine
+from recipes.recipe import recipe_names
 from tests.models.doctor import machines
 from tests.toys import write_rows
-from ui import start_machine, start_opening, start_tab
+from tests.ui.serving_page import handler
+from ui import start_examples, start_machine, start_opening, start_tab
 from ui.clicks import Click
 from ui.dataset_draft import OWN, SNAKE, chosen_source
 from ui.doctor_panel import keep_trial, kept_trial, with_hub
@@ -223,3 +226,30 @@ def test_the_demo_shows_nothing_of_the_machine(tmp_path: Path, monkeypatch: pyte
     assert len(shown) == 1 and "A shared demo" in shown[0]
     ids = [getattr(block, "elem_id", "") for block in blocks.blocks.values()]
     assert "check-everything" not in ids and "doctor" not in ids
+
+
+def test_every_recipe_is_a_button_that_runs_it_as_a_job(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[tuple[str, dict[str, Any]]] = []
+
+    def start(workspace: Workspace, kind: str, spec: dict[str, Any], title: str, resource: str) -> JobDirectory:  # noqa: ARG001
+        started.append((kind, spec))
+        path = workspace.new_job_path(kind)
+        return JobDirectory.create(path, kind=kind, title=title, spec=spec, resource=None)
+
+    monkeypatch.setattr(start_examples.job_panel.launcher, "start", start)
+
+    class Told:
+        _data = {"action": "run", "about": "nava"}  # noqa: RUF012 - as Gradio has it
+
+    with gr.Blocks() as blocks:
+        start_examples.lay_out(Page(Settings(workspace.root), gr.Tabs(), gr.Textbox()))
+    shown = handler(blocks, "examples")(Told(), None)
+    assert started == [("recipe", {"name": "nava", "rows": None})] and "Nava, a path language" in str(shown)
+    listed = start_examples.examples_html()
+    assert all(f'data-about="{name}"' in listed for name in recipe_names())
+
+
+def test_a_finished_example_tells_what_it_came_to(workspace: Workspace) -> None:
+    done = job(workspace, "recipe", State.SUCCEEDED, {"lines": ["Verdict: better", "  <b> of 3"]})
+    assert "Verdict: better\n  &lt;b&gt; of 3" in start_examples.result(workspace, done, done.status())[0]
+    assert start_opening.open_job(workspace, done.id) == "start"

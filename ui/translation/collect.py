@@ -21,6 +21,7 @@ from ui.translation.markup import SPOKEN
 
 PROJECT = Path(__file__).parents[2]
 PACKAGES = ("ui", "trainer", "datasets_src", "evaluation", "export", "serving", "models", "jobs")
+FILES = (*(f"{package}/**/*.py" for package in PACKAGES), "recipes/*.py", "recipes/*/recipe*.py")
 # Prompts for models, templates, and programs as text: nothing of these is shown as the page's own words.
 OTHER = (
     "trainer/script*.py", "export/templates/*", "export/readme.py", "evaluation/judge/prompts.py", "ui/translation/*",
@@ -64,8 +65,8 @@ def texts_of(source: str) -> Iterator[str]:
 def project_texts() -> dict[str, str]:
     """Every text, and the first file that has it, in the order of the files."""
     found: dict[str, str] = {}
-    for package in PACKAGES:
-        for path in sorted((PROJECT / package).rglob("*.py")):
+    for files in FILES:
+        for path in sorted(PROJECT.glob(files)):
             if not any(path.match(pattern) for pattern in OTHER):
                 for text in texts_of(path.read_text(encoding="utf-8")):
                     found.setdefault(text, path.relative_to(PROJECT).as_posix())

@@ -16,8 +16,8 @@ from jobs.errors import Missing
 from jobs.files import require_free_space, write_json, write_text
 from jobs.workspace import Workspace
 from models.embedded import wheel_weights, write_tokenizer
+from models.shape import ModelShape
 from trainer.memory.known_shapes import known_shape
-from trainer.memory.shape import ModelShape
 
 PUBLISHED = {
     "1B": "meta-llama/Llama-3.2-1B",

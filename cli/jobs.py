@@ -38,7 +38,8 @@ def jobs_list(
     place = open_workspace(workspace)
     rows = [_row(job) for job in search(place.list_jobs(kind), text)]
     none = "No job fits." if place.list_jobs() else "No job was started here yet. Try: python cli.py demo"
-    show(rows, as_json, "\n".join(_line(row) for row in rows) or none)
+    widths = {name: max((len(str(row[name])) for row in rows), default=0) for name in ("job", "state", "kind")}
+    show(rows, as_json, "\n".join(_line(row, widths) for row in rows) or none)
 
 
 def _row(job: JobDirectory) -> dict[str, object]:
@@ -55,10 +56,12 @@ def _row(job: JobDirectory) -> dict[str, object]:
     }
 
 
-def _line(row: dict[str, object]) -> str:
+def _line(row: dict[str, object], widths: dict[str, int]) -> str:
+    """A job in one line, whose first columns are as wide as the widest of their entries."""
     tags = "".join(f" #{tag}" for tag in list(row["tags"]))  # type: ignore[call-overload]
     note = f" · {str(row['note']).splitlines()[0]}" if row["note"] else ""
-    return f"{row['job']}  {row['state']:<10} {row['kind']}: {row['title']}{tags} · {row['message']}{note}"
+    columns = "  ".join(f"{row[name]!s:<{width}}" for name, width in widths.items())
+    return f"{columns}  {row['title']}{tags} · {row['message']}{note}"
 
 
 @jobs_app.command("show")

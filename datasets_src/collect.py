@@ -16,7 +16,7 @@ from datasets_src.prepare import EXAMPLES, Example, Recipe
 from datasets_src.report import SourceCounts, count
 from datasets_src.rows import Kind, Problem
 from datasets_src.sources import OpenSource, Source, open_source
-from datasets_src.spec import DatasetSpec
+from datasets_src.spec import HUB, DatasetSpec
 from datasets_src.table import KEPT, UNUSABLE, Batch, RowTable
 from jobs.errors import BadInput
 from jobs.workspace import Workspace
@@ -41,6 +41,12 @@ class Watch:
     def reading(self, place: int, sources: int, label: str, rows: int, fraction: float) -> None:
         self.check_stop()
         self.progress(READING_SHARE * (place + fraction) / sources, f"Reading {label}: {rows:,} rows")
+
+    def fetching(self, place: int, sources: int, label: str) -> None:
+        """Before a dataset of the Hub is there, which is asked several times before it counts as out of reach."""
+        self.check_stop()
+        words = f"Fetching {label} from the Hub; half a minute where it can't be reached"
+        self.progress(READING_SHARE * place / sources, words)
 
 
 def remedies_of(spec: DatasetSpec) -> dict[str, Remedy]:
@@ -93,7 +99,10 @@ class Collector:
 
     def read(self, source: Source) -> None:
         """Add the rows of one source."""
-        self.watch.reading(source.place, len(self.sources), source.label, 0, 0.0)
+        if str(source.spec.path or "").startswith(HUB):
+            self.watch.fetching(source.place, len(self.sources), source.label)
+        else:
+            self.watch.reading(source.place, len(self.sources), source.label, 0, 0.0)
         opened = open_source(source)
         self.columns.update(opened.columns)
         self.watch.resolve(f"{source.label}: format", opened.format.name, opened.evidence)

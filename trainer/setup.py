@@ -18,12 +18,13 @@ from models.folder import count_parameters
 from models.hardware import GB, Hardware, probe
 from models.precision import choose_precision
 from models.reference import ResolvedModel, resolve
+from models.shape import ModelShape
 from trainer.memory.estimate import MemoryEstimate, estimate
 from trainer.memory.fit import fits
 from trainer.memory.limits import Limit, free_for_run, require_disk, require_memory, run_limit
 from trainer.memory.rows import as_long_as_rows
 from trainer.memory.setting import Setting, loss_budget, offloads_embedding, setting_for
-from trainer.memory.shape import ModelShape, read_shape
+from trainer.memory.shape import read_shape
 from trainer.rows import TrainingRows, read_rows
 from trainer.spec import TrainSpec
 from trainer.trackers import require_trackers

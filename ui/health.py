@@ -67,10 +67,8 @@ def _stops(found: Sequence[Found], remedies: Mapping[str, Remedy]) -> str:
 
 def _changed(report: dict[str, Any], remedies: Mapping[str, Remedy], changed: str) -> str:
     chosen = any(remedies[each["name"]] != each["remedy"] for each in report["checks"])
-    what = changed or ("What happens to rows was" if chosen else "")
-    if not what:
-        return ""
-    return f'<p class="warning stale">{what} changed since then: check again, or build.</p>'
+    what = changed or ("What happens to rows was changed since then." if chosen else "")
+    return f'<p class="warning stale">{escape(what)} Check again, or build.</p>' if what else ""
 
 
 def _card(check: Found, read: int, remedy: Remedy) -> str:

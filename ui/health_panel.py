@@ -128,7 +128,7 @@ def remedies_in(report: dict[str, Any]) -> dict[str, Remedy]:
 
 
 def changed_since(job: JobDirectory, spec: DatasetSpec | None) -> str:
-    """What is otherwise on screen than in the check's spec, in words that begin a sentence; "" for nothing."""
+    """What is otherwise on screen than in the check's spec, as a sentence; "" for nothing."""
     if spec is None:
         return ""
     then, now = DatasetSpec.parse(job.header["spec"]).model_dump(), spec.model_dump()
@@ -136,8 +136,9 @@ def changed_since(job: JobDirectory, spec: DatasetSpec | None) -> str:
     if not changed:
         return ""
     if "sources" in changed:
-        return "The sources were"
-    return "Edits by hand were" if changed == ["edits"] else "Options were"
+        read = ", ".join(str(each["path"] or "pasted rows") for each in then["sources"])
+        return f"This was read from other sources than those on screen: {read}."
+    return "Edits by hand were changed since then." if changed == ["edits"] else "Options were changed since then."
 
 
 def choose_remedy(workspace: Workspace, form: Form, name: str, remedy: str) -> None:

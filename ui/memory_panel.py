@@ -16,12 +16,13 @@ import gradio as gr
 from jobs.errors import BadInput, UserError
 from jobs.workspace import Workspace
 from models.hardware import Hardware, probe, with_card
+from models.shape import ModelShape
 from trainer.memory.estimate import estimate
 from trainer.memory.fit import fit
 from trainer.memory.limits import free_for_run
 from trainer.memory.rows import counted_rows
 from trainer.memory.setting import Setting, setting_for
-from trainer.memory.shape import ModelShape, shape_of
+from trainer.memory.shape import shape_of
 from trainer.spec import TrainSpec
 from ui.drafts import read_draft, save_draft
 from ui.fields import Raw, raw_given

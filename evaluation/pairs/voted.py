@@ -10,12 +10,14 @@ from typing import Any
 from datasets_src.interactions import THUMB_DOWN, THUMB_UP, Interactions, read_votes
 from evaluation.pairs.choosing import Harvest, Row
 from evaluation.pairs.spec import PairsSpec
+from jobs.errors import Missing
 from jobs.workspace import Workspace
 
 
 def harvest_votes(spec: PairsSpec, workspace: Workspace) -> Harvest:
     """Pairs of votes for one of two answers and of corrections. Raises Missing when nothing was ever logged."""
     harvest = Harvest()
+    _require_any(workspace)
     rows = [row.values for row in read_votes(workspace, spec.where)]
     store = Interactions(workspace)
     votes = {vote.id: vote for vote in store.find_votes(spec.where)}
@@ -30,6 +32,15 @@ def harvest_votes(spec: PairsSpec, workspace: Workspace) -> Harvest:
         harvest.pairs.append({**row, "pair": told})
     _mark(harvest, spec, store)
     return harvest
+
+
+def _require_any(workspace: Workspace) -> None:
+    if not Interactions(workspace).path.exists():
+        raise Missing(
+            "There are no votes and no corrections yet.",
+            f"Pairs by votes are made of answers that people compared or corrected; none were in {workspace.root}.",
+            "Compare two models under “Chat and vote” or in the arena on the Evaluation tab, or correct answers there.",
+        )
 
 
 def _majority(rows: list[Row], harvest: Harvest) -> list[Row]:

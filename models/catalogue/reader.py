@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict
+
+from models.shape import ModelShape
 
 PATH = Path(__file__).with_name("catalogue.yaml")
 Kind = Literal["base", "instruct"]
@@ -15,22 +17,6 @@ Kind = Literal["base", "instruct"]
 
 class _Facts(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Shape(_Facts):
-    """Sizes of one layer and how many there are; the names are those of trainer/memory/shape.py."""
-
-    family: str
-    layers: int
-    hidden: int
-    intermediate: int
-    heads: int
-    kv_heads: int
-    head_dim: int
-    vocabulary: int
-    tied: bool
-    experts: int = 0
-    experts_per_token: int = 0
 
 
 class Variant(_Facts):
@@ -43,11 +29,11 @@ class Variant(_Facts):
 
 
 class Size(_Facts):
-    """One size of a family; what it says itself goes before what its family says."""
+    """One size of a family; what it says itself goes before what its family says. `shape`: fields of ModelShape."""
 
     parameters: int
     context: int | None
-    shape: Shape
+    shape: dict[str, Any]
     licence: str | None = None
     languages: tuple[str, ...] | None = None
     languages_total: int | None = None
@@ -86,7 +72,7 @@ class CatalogueModel(_Facts):
     bits: int | None
     sibling: str | None
     embedded: bool
-    shape: Shape
+    shape: ModelShape
 
     @property
     def ref(self) -> str:
@@ -143,7 +129,7 @@ def _models(family: Family, size: Size) -> list[CatalogueModel]:
             bits=variant.bits,
             sibling=other.id if other else None,
             embedded=variant.embedded,
-            shape=size.shape,
+            shape=ModelShape(name=variant.id.rpartition("/")[2], total=size.parameters, **size.shape),
         )
         for kind, variant, other in kinds
         if variant is not None

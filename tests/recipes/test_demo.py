@@ -120,7 +120,10 @@ def test_preferences_after_the_moves_keep_or_improve_the_decisions(demo: dict[st
     assert verdict["outcome"] != "worse", verdict["sentence"]
 
 
-@pytest.mark.parametrize("objective", ["dpo", "kto", "orpo"])
+WITH_RECIPES = ("kto", "orpo")
+
+
+@pytest.mark.parametrize("objective", ["dpo", *(pytest.param(each, marks=pytest.mark.recipe) for each in WITH_RECIPES)])
 def test_chosen_moves_get_ahead_of_rejected_ones_on_held_out_pairs(pairs: Path, objective: str) -> None:
     options = ["--name", objective, "--method.objective", objective, "--optimisation.learning_rate", "0.0002"]
     steps = ["--optimisation.batch_size", "8", "--optimisation.max_steps", "9", "--saving.evaluate_every", "3"]

@@ -103,7 +103,7 @@ def test_a_remedy_is_written_into_the_spec_and_stays(workspace: Workspace, form:
     html = html_of(again, form)
     assert 'data-about="email=fix" aria-pressed="true"' in html and "mended" in card(html, "email")
     assert "A build would stop" not in html
-    assert "What happens to rows was changed since then: check again, or build." in html
+    assert "What happens to rows was changed since then. Check again, or build." in html
 
 
 @pytest.mark.usefixtures("checked")
@@ -143,7 +143,7 @@ def test_cards_say_when_the_options_are_others_than_checked(
 @pytest.mark.usefixtures("checked")
 def test_cards_say_when_the_sources_are_others_than_checked(workspace: Workspace, form: Form) -> None:
     save_draft(workspace, TAB, **{SOURCES: [{"path": "uploads/a.jsonl", "tag": "A"}]})
-    assert "The sources were changed since then" in html_of(workspace, form)
+    assert "read from other sources than those on screen" in html_of(workspace, form)
 
 
 @pytest.mark.usefixtures("checked")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from html import escape, unescape
 from pathlib import Path
 
 import gradio as gr
@@ -182,3 +183,23 @@ def test_the_page_as_it_is_laid_out_has_no_english_sentence_left(tmp_path: Path,
         # Two words that are no names, one after the other.
         left |= {each for each in words if isinstance(each, str) and ENGLISH.search(CODE.sub("", each))}
     assert left == set()
+
+
+def test_a_report_within_the_page_is_translated_and_its_script_is_not() -> None:
+    report = """<html lang="en"><script>draw("<b>Done")</script><p title="Done">Done</p><pre>Done</pre></html>"""
+    told = translated_html(f'<iframe title="Running" srcdoc="{escape(report)}"></iframe><p>Done</p>', TEXTS)
+    assert told.startswith('<iframe title="LÄUFT"') and told.endswith("<p>FERTIG</p>")
+    inner = unescape(told.split('srcdoc="')[1].split('"')[0])
+    assert inner == report.replace('<p title="Done">Done', '<p title="FERTIG">FERTIG').replace('"en"', '"xx"')
+
+
+def test_the_heads_of_an_editable_table_are_translated_and_its_cells_are_not() -> None:
+    with gr.Blocks():
+        table = gr.Dataframe(headers=["Done", "Other"], type="array")
+    (told,) = translated_answers([table], [[["Done", "1"]]], TEXTS)
+    assert told == {"headers": ["FERTIG", "Other"], "data": [["Done", "1"]]}
+    (updated,) = translated_answers([table], [gr.Dataframe(value=[["Done", "1"]], label="Running")], TEXTS)
+    assert updated["value"] == told and updated["label"] == "LÄUFT"
+    assert table.preprocess(table.data_model(**table.postprocess(told).model_dump())) == [["Done", "1"]]
+    config = translated_properties("dataframe", table.get_config(), TEXTS)
+    assert config["headers"] == ["FERTIG", "Other"]

@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from models.hardware import GB
+from models.shape import ModelShape
 from trainer.memory import constants as c
 from trainer.memory.layer import holds_32_bit, layer_bytes, score_bytes
 from trainer.memory.setting import Setting, offloads_embedding
-from trainer.memory.shape import ModelShape
 from trainer.spec import TrainSpec
 
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from models.hardware import GB
+from models.shape import ModelShape
 from trainer.memory.constants import MARGIN_SHARE
 from trainer.memory.estimate import MemoryEstimate, estimate
 from trainer.memory.setting import Setting
-from trainer.memory.shape import ModelShape
 from trainer.spec import TrainSpec
 
 SHORTEST = 256

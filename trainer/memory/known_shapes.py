@@ -6,10 +6,11 @@ A name without its `-Instruct`, `-it` or `-Base` has the same shape.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import lru_cache
 
 from models.catalogue.reader import CatalogueModel, catalogue
-from trainer.memory.shape import ModelShape
+from models.shape import ModelShape
 
 _VARIANTS = re.compile(r"(-(instruct|base|it|pt|chat|hf|bnb-4bit|unsloth))+(?=-v[\d.]+$|-\d{4}$|$)", re.IGNORECASE)
 
@@ -32,7 +33,7 @@ def known_ids() -> list[str]:
 
 def shape_from_catalogue(model: CatalogueModel) -> ModelShape:
     """The shape that the memory estimate asks for."""
-    return ModelShape(name=_VARIANTS.sub("", model.name), total=model.parameters, **model.shape.model_dump())
+    return replace(model.shape, name=_VARIANTS.sub("", model.name))
 
 
 @lru_cache(maxsize=1)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from models.shape import ModelShape
 from trainer.memory.setting import Setting
-from trainer.memory.shape import ModelShape
 from trainer.spec import TrainSpec
 
 # Families whose layers Unsloth computes with kernels of its own; others run transformers' code, compiled.

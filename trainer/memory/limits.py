@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from jobs.errors import OutOfRoom
 from models.hardware import GB, Gpu, Hardware
+from models.shape import ModelShape
 from trainer.memory.constants import CPU_LIBRARIES, CUBLAS_WORKSPACE, CUDA_CONTEXT
 from trainer.memory.estimate import MemoryEstimate, tokens_at_once, trained_parameters
 from trainer.memory.layer import layer_bytes
 from trainer.memory.setting import Setting, offloads_embedding
-from trainer.memory.shape import ModelShape
 from trainer.spec import TrainSpec
 
 # Some drivers move a full card's memory to system memory instead of failing, many times slower: what others may take

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from models.hardware import Hardware
+from models.shape import ModelShape
 from trainer.memory.estimate import estimate
 from trainer.memory.fit import margin
 from trainer.memory.setting import setting_for
-from trainer.memory.shape import ModelShape
 from trainer.spec import TrainSpec
 
 Adapter = Literal["qlora", "lora"]

@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 
 from jobs.errors import OutOfRoom
 from models.hardware import GB, Hardware
+from models.shape import ModelShape
 from trainer.memory.constants import CUDA_CONTEXT, MARGIN_SHARE
 from trainer.memory.fit import fit
 from trainer.memory.known_shapes import known_shape
 from trainer.memory.limits import QUANTISED_BYTES, free_for_run
 from trainer.memory.setting import setting_for
-from trainer.memory.shape import ModelShape
 from trainer.presets import PresetName
 from trainer.spec import TrainSpec
 

@@ -47,8 +47,16 @@ def _answer(output: Any, answer: Any, texts: Catalogue) -> Any:
         # As Gradio itself reads a component that a handler returns.
         answer = {**answer.constructor_args, "__type__": "update"}
     if isinstance(answer, dict) and answer.get("__type__") == "update":
-        return translated_properties(kind, answer, texts)
-    return _value(kind, answer, texts)
+        told = translated_properties(kind, answer, texts)
+        return {**told, "value": _with_heads(output, told["value"], texts)} if "value" in told else told
+    return _with_heads(output, _value(kind, answer, texts), texts)
+
+
+def _with_heads(output: Any, value: Any, texts: Catalogue) -> Any:
+    """A table's rows with its heads, which Gradio would else take from the component as it was made."""
+    if output.get_block_name() != "dataframe" or not isinstance(value, list) or not output.headers:
+        return value
+    return {"headers": [texts.text(str(head)) for head in output.headers], "data": value}
 
 
 def _value(kind: str, value: Any, texts: Catalogue) -> Any:
@@ -56,6 +64,8 @@ def _value(kind: str, value: Any, texts: Catalogue) -> Any:
         return value.assign(
             **{name: value[name].map(texts.text) for name in value.columns if value[name].dtype == object}
         )
+    if kind == "dataframe" and isinstance(value, dict) and isinstance(value.get("headers"), list):
+        return {**value, "headers": [texts.text(str(head)) for head in value["headers"]]}
     if not isinstance(value, str):
         return value
     if kind in HTML_KINDS:

@@ -10,8 +10,11 @@ from ui.translation.catalogue import Catalogue
 TAG = re.compile(r"(<[^<>]*>)")
 NAME = re.compile(r"<(/?)([a-zA-Z][\w-]*)")
 SPOKEN = re.compile(r'\b(title|aria-label|placeholder|alt|data-label)="([^"]*)"')
+FRAMED = re.compile(r'\bsrcdoc="([^"]*)"')
 # What stands in these is code, or what somebody typed.
 LEFT_ALONE = frozenset({"code", "pre", "kbd", "samp", "style", "script", "textarea", "var"})
+# What looks like a tag in these is none.
+RAW = frozenset({"script", "style"})
 EMPTY = frozenset({"br", "img", "input", "hr", "meta", "link", "col", "wbr"})
 
 
@@ -28,15 +31,22 @@ def translated_html(html: str, texts: Catalogue) -> str:
         if left:
             if closing and name == left[-1]:
                 left.pop()
-            elif not closing and name not in EMPTY and not piece.endswith("/>"):
+            elif not closing and left[-1] not in RAW and name not in EMPTY and not piece.endswith("/>"):
                 left.append(name)
             told.append(piece)
         elif not closing and (name in LEFT_ALONE or re.search(r"translate=.no.", piece)) and name not in EMPTY:
             left.append(name)
             told.append(piece)
         else:
-            told.append(SPOKEN.sub(lambda found: f'{found[1]}="{escape(texts.text(unescape(found[2])))}"', piece))
+            told.append(FRAMED.sub(lambda found: _framed(found, texts), piece) if name == "iframe" else piece)
+            told[-1] = SPOKEN.sub(lambda found: f'{found[1]}="{escape(texts.text(unescape(found[2])))}"', told[-1])
     return "".join(told)
+
+
+def _framed(found: re.Match[str], texts: Catalogue) -> str:
+    """A page within the page, such as a report, which names its language itself."""
+    inner = translated_html(unescape(found[1]), texts).replace('lang="en"', f'lang="{texts.language}"', 1)
+    return f'srcdoc="{escape(inner)}"'
 
 
 def _text(piece: str, texts: Catalogue) -> str:

@@ -274,7 +274,7 @@ def test_votes_and_corrections_become_pairs_and_the_majority_counts(
 def test_where_there_is_no_pair_the_reasons_are_told(
     context_of: MakeContext, workspace: Workspace, by_task: dict[str, Any]
 ) -> None:
-    with pytest.raises(Missing, match="No interactions were logged"):
+    with pytest.raises(Missing, match="no votes and no corrections yet"):
         job.run(context_of("pairs", name="voted", scored_by="votes"))
     vote_on(workspace, 1)
     store = Interactions(workspace)

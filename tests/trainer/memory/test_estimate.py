@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.hardware import GB
+from models.shape import ModelShape
 from trainer.memory.estimate import estimate, trained_parameters
 from trainer.memory.known_shapes import known_ids, known_shape
 from trainer.memory.setting import Setting
-from trainer.memory.shape import ModelShape
 from trainer.spec import TrainSpec
 
 models = st.sampled_from(known_ids())

@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.hardware import GB
+from models.shape import ModelShape
 from trainer.memory.estimate import estimate
 from trainer.memory.fit import Fit, fit, fits, margin
 from trainer.memory.known_shapes import known_ids, known_shape
 from trainer.memory.setting import Setting, loss_budget
-from trainer.memory.shape import ModelShape
 from trainer.presets import PRESETS
 from trainer.spec import TrainSpec
 

@@ -20,11 +20,11 @@ from transformers import LlamaConfig, LlamaForCausalLM, Qwen3Config, Qwen3ForCau
 from trl.trainer.sft_trainer import _CHUNKED_LM_HEAD_CHUNK_SIZE, _chunked_cross_entropy_loss
 from trl.trainer.utils import _CHUNKED_LOGPROB_TOKEN_CHUNK_SIZE, _ChunkedLogProbFunction
 
+from models.shape import ModelShape
 from trainer.frozen_head import CHUNK, Head, next_token_loss
 from trainer.memory import constants as c
 from trainer.memory.layer import layer_bytes, score_bytes
 from trainer.memory.setting import Setting
-from trainer.memory.shape import ModelShape
 from trainer.spec import TrainSpec
 
 pytestmark = pytest.mark.slow

@@ -11,8 +11,9 @@ import pytest
 
 from jobs.errors import BadInput, Missing
 from jobs.workspace import Workspace
+from models.shape import ModelShape
 from trainer.memory.known_shapes import known_ids, known_shape
-from trainer.memory.shape import ModelShape, read_shape, shape_from_config, shape_of
+from trainer.memory.shape import read_shape, shape_from_config, shape_of
 
 
 def shape_named(name: str) -> ModelShape:

@@ -91,12 +91,14 @@ def _table(figures: dict[str, Any]) -> list[str]:
     names = [standing["name"] for standing in figures["measures"][0]["standings"]]
     parts = [("all", figures["measures"][0]["items"], figures["measures"][0]["standings"])]
     parts += [(part["tag"], part["items"], part["standings"]) for part in figures["slices"]]
-    heading = f"  {'':<28}{'asked':>6}" + "".join(f"{name:>24}" for name in names)
-    return [heading, *(f"  {label:<28}{asked:>6}{_cells(standings)}" for label, asked, standings in parts)]
+    widths = [max(18, len(name)) + 3 for name in names]
+    heading = f"  {'':<28}{'asked':>6}" + _cells(names, widths)
+    rows = ((label, asked, [_percent(standing) for standing in standings]) for label, asked, standings in parts)
+    return [heading, *(f"  {label:<28}{asked:>6}{_cells(cells, widths)}" for label, asked, cells in rows)]
 
 
-def _cells(standings: list[dict[str, Any]]) -> str:
-    return "".join(f"{_percent(standing):>24}" for standing in standings)
+def _cells(cells: list[str], widths: list[int]) -> str:
+    return "".join(f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True))
 
 
 def _percent(standing: dict[str, Any]) -> str:

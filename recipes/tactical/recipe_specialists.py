@@ -81,7 +81,7 @@ def _outcome(run: Run) -> Outcome:
 RECIPE = Recipe(
     name="tactical",
     title="Tactical guidance: specialists that vote",
-    about="After the one before: an adapter for each domain, and whether their vote beats the best of them.",
+    about="After the one before: an adapter for each domain, and whether their vote beats the best. Takes longer.",
     rows=1,
     size="Not used: the rows are those of the recipe `tactical`.",
     rows_name="Rows by domain",

@@ -67,18 +67,18 @@ def run(context: JobContext) -> dict[str, Any]:
     """Leaves the jobs of the recipe's steps; returns its stages and what it came to, for the manifest."""
     spec = RecipeSpec.parse(context.spec, where="the recipe's spec")
     recipe = load_recipe(spec.name)
-    notes, run = RecipeNotes(context.path), Run(context.workspace, spec.rows or recipe.rows)
-    stages = [_rows(context, notes, recipe, run)]
+    notes, made = RecipeNotes(context.path), Run(context.workspace, spec.rows or recipe.rows)
+    stages = [_rows(context, notes, recipe, made)]
     for step in recipe.steps:
         context.check_stop()
-        stages.append(_step(context, notes, step, run))
+        stages.append(_step(context, notes, step, made))
         context.log(f"{stages[-1].name}: {stages[-1].seconds:.1f} s")
-    outcome = recipe.outcome(run)
+    outcome = recipe.outcome(made)
     return {
         "message": outcome.lines[0],
         "recipe": spec.name,
         "stages": [asdict(stage) for stage in stages],
-        "jobs": {key: job.id for key, job in run.jobs.items()},
+        "jobs": {key: job.id for key, job in made.jobs.items()},
         "lines": outcome.lines,
         "found": dict(outcome.figures),
     }

@@ -1,5 +1,5 @@
 """The Serving tab in headless Chromium: a server on a toy, a chat with a thumb, both among the figures, a version put
-into production, and which model would answer a question."""
+into production, which model would answer a question, and a plan for the next version."""
 
 from __future__ import annotations
 
@@ -76,6 +76,7 @@ def test_serve_chat_rate_register_promote_and_ask_who_would_answer(page: Any, se
     run_the_lines_to_copy(served.workspace)
     register_and_promote(page, served, tiny_model)
     ask_who_would_answer(page)
+    plan_the_next_version(page)
     leave(page)
 
 
@@ -124,3 +125,17 @@ def ask_who_would_answer(page: Any) -> None:
     answer = page.locator("#routing-answer")
     playwright.expect(answer).to_contain_text("toy would answer")
     playwright.expect(answer).to_contain_text("the word 'python' is there")
+
+
+def plan_the_next_version(page: Any) -> None:
+    """The form begins with the model in production, tells what its plan does, and is the plan that a click follows."""
+    open_part(page, "Learning loop")
+    playwright.expect(field_of(page, "serving_loop-name")).to_have_value("helper-loop", timeout=20_000)
+    told = page.locator("#plan-shown")
+    playwright.expect(told).to_contain_text("as soon as there are 200 new rated chats")
+    field_of(page, "serving_loop-when-every_hours").fill("24")
+    playwright.expect(told).to_contain_text("or every 24 hours", timeout=20_000)
+    page.locator("#is-due").click()
+    playwright.expect(page.locator("#loop-said")).to_contain_text("rated chat", timeout=20_000)
+    page.locator("#begin-round").click()
+    playwright.expect(page.get_by_text("names no dataset")).to_be_visible(timeout=20_000)

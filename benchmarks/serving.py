@@ -204,6 +204,7 @@ def load_figures(made: list[list[Request]], memory: list[float], options: argpar
         / statistics.median(each.first for each in requests),
         "longest mean wait of a client, times the median": max(waits) / statistics.median(waits),
         "memory after settling, MB": settled[0],
+        "memory in the middle of what follows, MB": settled[len(settled) // 2],
         "memory at the end, MB": statistics.mean(settled[-5:]),
         "memory at most, MB": max(memory),
     }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
 import time
 from pathlib import Path
@@ -40,11 +41,15 @@ FORGET_SECONDS = 3600.0
 DAY = 86_400.0
 WAKE_SECONDS = 30.0
 ADDRESS = "address.json"
+KEPT_OPERATIONS = 64
 
 
 def run(context: JobContext) -> dict[str, Any]:
     """Serve until stopped. Raises what loading the models raises."""
     spec = ServeSpec.parse(context.spec)
+    # oneDNN keeps a compiled operation for each shape it met, 1,024 by default: with batches and prompts of every
+    # length that is 150 MB more within the first thousands of requests. One step of a model needs a few dozen.
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", str(KEPT_OPERATIONS))
     return asyncio.run(Server(context, spec).run())
 
 

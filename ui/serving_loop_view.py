@@ -105,8 +105,12 @@ def plan_html(plan: LoopSpec) -> str:
     enough = f"as soon as there are {count(plan.when.min_new, 'new rated chat')}" if plan.when.min_new else ""
     due = " or ".join(part for part in (enough, every) if part)
     passes = "is promoted by itself" if plan.promote == "automatic" else "waits for your approval"
+    wanted = (
+        "One that is better on new chats, and worse neither on the regression set nor in general"
+        if plan.accept == "better"
+        else "One that is worse neither on new chats, nor on the regression set, nor in general"
+    )
     return (
         f"<div class='hearth-result'><p><span class='good'>✓</span> Makes the next version of "
-        f"<b>{escape(plan.model)}</b>, {due}. One that is {escape(plan.accept)} on new chats, and worse neither on the "
-        f"regression set nor in general, {passes}.</p></div>"
+        f"<b>{escape(plan.model)}</b>, {due}. {wanted}, {passes}.</p></div>"
     )

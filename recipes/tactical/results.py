@@ -30,7 +30,7 @@ def outcome_lines(figures: dict[str, Any]) -> list[str]:
     """The verdict with its test, a line for each measure and each domain, and a note on how the base is scored."""
     main = figures["measures"][0]
     names = [standing["name"] for standing in main["standings"]]
-    models = [model["name"] for model in figures["models"]]
+    untrained = [model["name"] for model in figures["models"] if model["untrained"]]
     heading = f"  {'':<27}" + "".join(f"{_short(name):>18}" for name in names)
     measures = [(title, _measure(figures, metric)["standings"]) for metric, title in MEASURES.items()]
     domains = [(f"move, {part['tag']} ({part['items']})", part["standings"]) for part in figures["slices"]]
@@ -40,7 +40,10 @@ def outcome_lines(figures: dict[str, Any]) -> list[str]:
         f"Advice in {main['items']} moments of seeds and fights that training never saw (95 % interval)",
         heading,
         *(_line(title, standings, names) for title, standings in [*measures, *domains]),
-        f"  {_short(models[0])} is untrained: for the move, the first that it names anywhere counts.",
+        *(
+            f"  {_short(name)} is untrained: for the move, the first that it names anywhere counts."
+            for name in untrained
+        ),
     ]
 
 

@@ -146,8 +146,10 @@ def test_everything_that_judges_the_model_is_printed() -> None:
     ]
     measures[0]["standings"].append(standing("random move", 0.2, "reference"))
     slices = [{"tag": "BVR", "items": 9, "standings": measures[0]["standings"]}]
-    figures = {"models": [{"name": "base"}, {"name": "Adviser"}], "measures": measures, "slices": slices}
+    models = [{"name": "base", "untrained": True}, {"name": "Adviser", "untrained": False}]
+    figures = {"models": models, "measures": measures, "slices": slices}
     text = "\n".join(outcome_lines(figures))
     for part in ("better by 60 points", "exact McNemar", "breaks no law", "move, BVR (9)", "70.0% (60%–80%)", "random"):
         assert part in text
+    assert "base is untrained" in text and "Adviser is untrained" not in text
     assert json_validity(figures) == 0.7

@@ -86,8 +86,8 @@ def _follow(context: JobContext, job: JobDirectory, step: Step, fraction: float 
 
 def _failure(job: JobDirectory, step: Step, status: Status) -> UserError:
     """What is raised for a job that did not end well, of the kind that its own error was."""
-    kinds: dict[str | None, type[UserError]] = {kind.kind: kind for kind in (Missing, OutOfRoom)}
+    kinds: dict[str | None, type[UserError]] = {kind.kind: kind for kind in (BadInput, Missing, OutOfRoom)}
     what = f"{step.title} did not end well: {status.error or status.message}"
     fix = status.hint or "The end of that job's log tells more."
     why = f"It is job {job.id}, and nothing after it can begin without it."
-    return kinds.get(status.error_kind, BadInput)(what, why, f"{fix} Then resume this job: it goes on with this step.")
+    return kinds.get(status.error_kind, UserError)(what, why, f"{fix} Then resume this job: it goes on with this step.")

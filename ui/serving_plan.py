@@ -69,10 +69,10 @@ def model_options(workspace: Workspace) -> Sequence[Option]:
 
 
 def question_options(workspace: Workspace) -> Sequence[Option]:
-    """The datasets by their versions, that of the suggestion first; then none."""
+    """The datasets by their versions, that of the suggestion first, else the newest; then none."""
     known = [(f"{each.id} · {count(each.eval_rows, 'row')} to ask", each.id) for each in list_versions(workspace)]
-    first = _suggestion(workspace).get("regression", {}).get("data", "")
-    return sorted([*known, (OWN_QUESTIONS, "")], key=lambda option: option[1] != first)
+    first = _suggestion(workspace).get("regression", {}).get("data")
+    return [*sorted(known, key=lambda option: option[1] != first), (OWN_QUESTIONS, "")]
 
 
 def task_options(workspace: Workspace) -> Sequence[Option]:

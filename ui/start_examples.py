@@ -8,7 +8,9 @@ from typing import Any
 
 import gradio as gr
 
+from jobs import launcher
 from jobs.directory import JobDirectory, State, Status
+from jobs.errors import BadInput
 from jobs.workspace import Workspace
 from recipes.recipe import Recipe, load_recipe, recipe_names
 from recipes.spec import RecipeSpec
@@ -33,11 +35,23 @@ def lay_out(page: Page) -> None:
         found = gr.HTML("", elem_id="example-found")
 
     def run(workspace: Workspace, click: Click) -> list[Any]:
+        require_idle(workspace)
         spec = RecipeSpec(name=click.about)
         return job_panel.start(panel, workspace, spec.model_dump(mode="json"), load_recipe(spec.name).title)
 
     on_click(page, listed, run, [], panel.outputs, panel.error)
     job_panel.wire(page, panel, result, [found])
+
+
+def require_idle(workspace: Workspace) -> None:
+    """Raises BadInput while an example runs: two would write the same files."""
+    for job in workspace.list_jobs("recipe"):
+        if launcher.observe(job).state.active:
+            raise BadInput(
+                f"{job.header['title']} is running.",
+                "Examples write into the same folders, one after the other.",
+                "Wait until it is done, or press Stop.",
+            )
 
 
 def result(_: Workspace, job: JobDirectory, status: Status) -> list[Any]:

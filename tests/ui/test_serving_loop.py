@@ -92,8 +92,7 @@ def served(workspace: Workspace, tiny_model: Path) -> str:
     return publish_rows(workspace, "fixed", [conversation("A?")], [conversation(f"{n}?") for n in range(24)]).id
 
 
-@pytest.mark.usefixtures("served")
-def test_the_form_begins_with_a_plan_for_what_is_in_production(workspace: Workspace) -> None:
+def test_the_form_begins_with_a_plan_for_what_is_in_production(workspace: Workspace, served: str) -> None:
     words = told(workspace)
     assert "Helper.v2" in words and "as soon as there are 200 new rated chats" in words
     assert "waits for your approval" in words
@@ -101,7 +100,8 @@ def test_the_form_begins_with_a_plan_for_what_is_in_production(workspace: Worksp
     plan = form.parse(workspace, values_on_screen(workspace))
     assert isinstance(plan, LoopSpec)
     assert (plan.model, plan.name, plan.interactions.min_rating) == ("Helper.v2", "helper-v2-loop", 4)
-    assert plan.regression.data == "" and "fixed" in str(serving_plan.question_options(workspace)), "it knows of none"
+    assert plan.regression.data == served, "it knows of none, so the newest"
+    assert serving_plan.question_options(workspace)[-1] == (serving_plan.OWN_QUESTIONS, "")
     assert form.from_yaml(form.as_yaml(workspace, values_on_screen(workspace))) == form.shows(workspace)
 
 

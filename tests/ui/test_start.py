@@ -8,6 +8,7 @@ from typing import Any
 
 import gradio as gr
 import pytest
+from filelock import FileLock
 
 from datasets_src.build import build
 from datasets_src.spec import DatasetSpec
@@ -245,6 +246,12 @@ def test_every_recipe_is_a_button_that_runs_it_as_a_job(workspace: Workspace, mo
         start_examples.lay_out(Page(Settings(workspace.root), gr.Tabs(), gr.Textbox()))
     shown = handler(blocks, "examples")(Told(), None)
     assert started == [("recipe", {"name": "nava", "rows": None})] and "Nava, a path language" in str(shown)
+    path = workspace.new_job_path("recipe")
+    running = JobDirectory.create(path, kind="recipe", title="Snake", spec={"name": "snake"}, resource=None)
+    with FileLock(running.lock_path):
+        running.write_status(Status(State.RUNNING))
+        assert "Snake is running" in str(handler(blocks, "examples")(Told(), None)[-1].value)
+    assert len(started) == 1
     listed = start_examples.examples_html()
     assert all(f'data-about="{name}"' in listed for name in recipe_names())
 

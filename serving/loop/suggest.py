@@ -30,7 +30,8 @@ def suggested_plan(workspace: Workspace, model: str) -> dict[str, Any]:
     Raises Missing or BadInput where no version of the model is in production.
     """
     version = Registry(workspace).resolve(model)
-    judged = next((each for each in version.evidence if each.main and each.data), None)
+    # Questions that a task brings along, such as those of general ability, are no regression set of this model's own.
+    judged = next((each for each in version.evidence if each.main and _with_version(workspace, each.data)), None)
     data = _with_version(workspace, judged.data if judged else version.lineage.data or "")
     asked = _as_judged(workspace, judged) if judged else {}
     task = str(asked.pop("task", "") or _suited(workspace, data))

@@ -51,6 +51,7 @@ def evaluated(place: Workspace, trained: JobDirectory, data: str, **task: str) -
 def test_it_trains_and_judges_as_the_one_in_production(place: Workspace, trained: JobDirectory) -> None:
     data = plan_values(place)["regression"]["data"]
     evaluated(place, trained, data, task="perplexity")
+    evaluated(place, trained, "general", task="general")
     registry = Registry(place)
     registry.register("My.Helper", f"job:{trained.id}")
     registry.promote("My.Helper", 1, "first")

@@ -17,7 +17,7 @@ from serving.registry.store import resolve_registered
 pytestmark = [pytest.mark.heavy, pytest.mark.recipe, pytest.mark.timeout(1800)]
 
 PROJECT = Path(__file__).resolve().parents[2]
-CHATS = 110
+CHATS = 150
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def demo(place: Path) -> dict[str, Any]:
-    """The JSON that `cli.py demo assistant` ends with, with fewer chats."""
+    """The JSON that `cli.py demo assistant` ends with."""
     command = [
         sys.executable,
         "cli.py",

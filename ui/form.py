@@ -296,13 +296,12 @@ def draw_groups(form: Form, depth: str, fields: Sequence[FormField]) -> None:
         with gr.Column(elem_id=element, elem_classes="hearth-group"):
             if group:
                 gr.Markdown(f"**{group}**")
+            narrow = [each.path for each in together if each.shape not in WIDE]
             with gr.Row(equal_height=False):
-                for each in together:
-                    if each.shape not in WIDE:
-                        form.draw(each.path)
-            for each in together:
-                if each.shape in WIDE:
-                    form.draw(each.path)
+                for path in narrow:
+                    form.draw(path)
+            for each in together[len(narrow) :]:
+                form.draw(each.path)
 
 
 def enter(workspace: Workspace, tab: str, raw: Raw, origin: str = YOURS) -> None:

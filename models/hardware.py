@@ -41,6 +41,11 @@ class Hardware:
         """The lease that heavy work has to hold: the first visible GPU, else the machine itself."""
         return f"gpu{self.gpus[0].index}" if self.gpus else "cpu"
 
+    @property
+    def device(self) -> str:
+        """What computes: the first card's name, else CPU."""
+        return self.gpus[0].name if self.gpus else "CPU"
+
     def describe(self) -> str:
         """One line for people."""
         if self.gpus:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
+from jobs.directory import JobDirectory
 from jobs.errors import BadInput, UserError
 from jobs.files import publish_folder
 from jobs.workspace import Workspace, cache_folder
@@ -24,11 +25,18 @@ def local_folder(text: str, workspace: Workspace) -> Path | None:
         converted = cache_folder() / "models" / f"{NAME}-from-wheel"
         return cached_snapshot(HUB_ID) or (converted if (converted / "manifest.json").exists() else None)
     if ref.kind == "job":
-        base = workspace.job(ref.target).header["spec"].get("model")
-        return local_folder(str(base), workspace) if base else None
+        return _of_job(workspace.job(ref.target), workspace)
     if ref.kind == "local":
         return Path(ref.target)
     return cached_snapshot(ref.target) if ref.kind == "hub" else None
+
+
+def _of_job(job: JobDirectory, workspace: Workspace) -> Path | None:
+    """A training's own weights where it trained all of them, else those below its adapter."""
+    if (job.path / "model" / "config.json").is_file():
+        return job.path / "model"
+    base = job.header["spec"].get("model")
+    return local_folder(str(base), workspace) if base else None
 
 
 def tokenizer_folder(text: str, workspace: Workspace) -> Path:

@@ -119,12 +119,11 @@ def _train(context: JobContext, setup: Setup, plan: Plan, model: Any) -> dict[st
 def _record_memory(context: JobContext, setup: Setup, plan: Plan, peak: int | None) -> None:
     """Estimate and truth, side by side in the workspace's records."""
     probed = (context.directory.resolved or {}).get("memory_probe_gb")
-    card = setup.hardware.gpus[0].name if setup.hardware.gpus else "CPU"
     record_run(
         context.workspace,
         job=context.path.name,
         model=setup.base.name,
-        card=card,
+        card=setup.hardware.device,
         settings={"plan": asdict(plan), "setting": asdict(setup.setting), "method": setup.spec.method.model_dump()},
         estimated=setup.estimated,
         probed=round(probed["value"] * GB) if probed else None,

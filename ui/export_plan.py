@@ -23,6 +23,8 @@ from ui.choices import train_job
 from ui.fields import FormField
 from ui.words import duration, size
 
+BASE_COMES_FIRST = "The weights below this adapter are not on this machine: the export fetches or unpacks them first."
+
 Choice = tuple[str, str]
 
 
@@ -65,6 +67,8 @@ def plan_html(workspace: Workspace, spec: ExportSpec | None) -> str:
     """The stages with the time that each should take, and the disk space; empty while nothing can be told."""
     if spec is None or train_job(workspace, spec.job) is None:
         return ""
+    if local_folder(f"job:{spec.job}", workspace) is None:
+        return f'<p class="quiet">{BASE_COMES_FIRST}</p>'
     try:
         source = open_source(spec, workspace)
     except UserError:

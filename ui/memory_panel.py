@@ -23,7 +23,9 @@ from trainer.memory.limits import free_for_run
 from trainer.memory.rows import counted_rows
 from trainer.memory.setting import Setting, setting_for
 from trainer.memory.shape import shape_of
+from trainer.pace import expected_time
 from trainer.spec import TrainSpec
+from ui.choices import dataset_of
 from ui.drafts import read_draft, save_draft
 from ui.fields import Raw, raw_given
 from ui.form import Follower, Form, enter_quietly
@@ -31,10 +33,12 @@ from ui.layers import FITTED
 from ui.memory_view import Outlook, Room, larger_batch, memory_html
 from ui.page import SKIP, Page, Settings
 from ui.paths import check_model
+from ui.words import duration
 
 SMALLEST_GB, LARGEST_GB = 0.5, 1000.0
 # Both are asked with every keystroke; a download that ends meanwhile shows after that long.
 FRESH_SECONDS = 5
+NEVER_TRAINED = "How long it takes shows after its first steps: nothing like it was trained on this machine yet."
 UNKNOWN = "Memory: unknown until the model's files are here. The run fetches them, and looks again before it starts."
 
 
@@ -130,7 +134,18 @@ def outlook(settings: Settings, workspace: Workspace, form: Form, raw: Raw) -> O
     told = draft.get("told", {})
     lines = told.get("lines", []) if told.get("about") == _stamp(workspace, form, raw) else []
     estimated = estimate(sizes.shape, sizes.spec, sizes.setting)
-    return Outlook(estimated, sizes.room, rows=sizes.rows, gave_up=gave_up, told=lines)
+    how_long = "" if plan_of(workspace, form.tab) else time_words(sizes.spec, workspace)
+    return Outlook(estimated, sizes.room, time=how_long, rows=sizes.rows, gave_up=gave_up, told=lines)
+
+
+def time_words(spec: TrainSpec, workspace: Workspace) -> str:
+    """How long the run should take on this machine, and by what that is judged; nothing without a dataset."""
+    if dataset_of(workspace, spec.data) is None:
+        return ""
+    expected = expected_time(spec, workspace, _hardware(workspace.root, _now()).device)
+    if expected is None:
+        return NEVER_TRAINED
+    return f"It should take about {duration(expected.seconds)}, at the speed of “{expected.earlier}” on this machine."
 
 
 def sizes_of(settings: Settings, workspace: Workspace, form: Form, raw: Raw) -> Sizes | None:

@@ -24,13 +24,14 @@ class Room:
 class Outlook:
     """What is known of a run's memory before it starts. `problem` says why nothing is, else it is empty.
 
-    `rows`: how long the rows are, where that was counted; `gave_up`: what was changed to make it fit, a sentence each;
-    `told`: what the last press of the button found.
+    `time`: how long it should take, in words; `rows`: how long the rows are, where that was counted; `gave_up`: what
+    was changed to make it fit, a sentence each; `told`: what the last press of the button found.
     """
 
     estimated: MemoryEstimate | None = None
     room: Room | None = None
     problem: str = ""
+    time: str = ""
     rows: str = ""
     gave_up: Sequence[str] = ()
     told: Sequence[str] = ()
@@ -46,7 +47,16 @@ def memory_html(outlook: Outlook) -> str:
     fold = f"<details><summary>How this is reckoned</summary><ul>{lines}</ul></details>"
     state = "fits" if enough else "over"
     counted = f'<p class="quiet">{escape(outlook.rows)}</p>' if outlook.rows else ""
-    parts = [_head(estimated, room), counted, _bar(estimated, room), _legend(estimated.parts), _lists(outlook), fold]
+    time = f'<p class="time">{escape(outlook.time)}</p>' if outlook.time else ""
+    parts = [
+        _head(estimated, room),
+        time,
+        counted,
+        _bar(estimated, room),
+        _legend(estimated.parts),
+        _lists(outlook),
+        fold,
+    ]
     return f'<div class="hearth-memory {state}">{"".join(parts)}</div>'
 
 

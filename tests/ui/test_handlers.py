@@ -29,6 +29,7 @@ def test_every_tabs_handlers_leave_torch_alone(tmp_path: Path) -> None:
         import gradio as gr
         from datasets_src.build import build
         from datasets_src.spec import DatasetSpec
+        from export.spec import ExportSpec
         from jobs.directory import JobDirectory, State, Status
         from jobs.workspace import Workspace
         from ui.layout import build_page
@@ -60,7 +61,11 @@ def test_every_tabs_handlers_leave_torch_alone(tmp_path: Path) -> None:
         assert evaluation_tab.with_models(workspace, {{}})["models"] == ["embedded", f"job:{{train.id}}"]
         evaluation_tab.task_options(workspace)
         export_plan.size_choices(workspace, train.id)
-        export_plan.plan_html(workspace, None)
+        (train.path / "adapter").mkdir()
+        (train.path / "adapter" / "adapter_config.json").write_text('{{"base_model_name_or_path": "embedded"}}')
+        train.write_manifest({{"figures": {{}}, "artifacts": {{}}, "seconds": 1}})
+        # The embedded model isn't unpacked in this cache: looking at the tab must not do it.
+        assert export_plan.BASE_COMES_FIRST in export_plan.plan_html(workspace, ExportSpec(job=train.id))
         chat_panel.held_out_prompt(workspace)
         chat_view.conversation_html(workspace, chat_models.names_of(workspace))
         machine.strip_view(workspace, "")

@@ -43,7 +43,7 @@ class BuildPanel:
 
 def lay_out(go_on: Any) -> BuildPanel:
     """Draw the step here. `go_on`: the button that leads to the next tab."""
-    panel = job_panel.lay_out(TAB, "data.build", NOTHING, details=False)
+    panel = job_panel.lay_out(TAB, "data.build", NOTHING)
     decide = gr.Button(
         "See these rows and decide what happens to them", visible=False, variant="primary", elem_id="decide"
     )

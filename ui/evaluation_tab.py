@@ -70,11 +70,12 @@ def _lay_out_verdict(page: Page, go_on: Any) -> None:
             evaluate = gr.Button("Evaluate", variant="primary", elem_id="evaluate")
             forms.lay_out_yaml(page, form, error)
         with gr.Column(scale=6, min_width=320):
-            panel = job_panel.lay_out(TAB, "evaluate", "No verdict yet. Train a model first, then press “Evaluate”.")
+            panel = job_panel.lay_out(TAB, "evaluate", "No verdict yet. With a trained model chosen, press “Evaluate”.")
             go_on.render()
             verdict = gr.HTML("", elem_id="verdict")
             with gr.Accordion("Whole report", open=False, visible=False, elem_id="report-part") as report_part:
                 report = gr.HTML("")
+            job_panel.lay_out_details(panel)
     job_panel.wire(page, panel, result, [verdict, report_part, report, go_on])
     _wire_verdict(page, tuned, others, form, evaluate, panel, error)
 

@@ -20,6 +20,7 @@ from ui.form import Follower, Form
 from ui.page import SKIP, Page
 
 TAB = "export"
+NOTHING = "Nothing exported yet. With a trained model chosen, press “Export”."
 
 
 def lay_out(page: Page) -> None:
@@ -38,7 +39,9 @@ def lay_out(page: Page) -> None:
             export = gr.Button("Export", variant="primary", elem_id="export")
             forms.lay_out_yaml(page, form, error)
         with gr.Column(scale=6, min_width=320):
-            panel = job_panel.lay_out(TAB, "export", "Nothing exported yet. Train a model first, then press “Export”.")
+            panel = job_panel.lay_out(
+                TAB, "export", "Nothing exported yet. With a trained model chosen, press “Export”."
+            )
             stages = gr.HTML("", elem_id="export-stages")
             skip = gr.Button("Skip this check", size="sm", visible=False, elem_id="skip-check")
             skip_error = gr.HTML(visible=False)
@@ -47,6 +50,7 @@ def lay_out(page: Page) -> None:
                 readme = gr.Markdown("", elem_classes="hearth-readme")
             with gr.Accordion("Modelfiles", open=False, visible=False) as modelfiles_part:
                 modelfiles = gr.HTML("")
+            job_panel.lay_out_details(panel)
 
     form.followers.append(Follower(plan, lambda workspace, raw: plan_html(workspace, _spec_of(form, workspace, raw))))
     page.load(form.initial, form.outputs)

@@ -73,7 +73,7 @@ def lay_out_cards(panel: job_panel.JobPanel, path: str, place: str) -> Cards:
 def lay_out() -> Cards:
     """Draw the step here."""
     nothing = "Nothing is checked yet. “Check rows” reads every row and says what could spoil the training."
-    panel = job_panel.lay_out(TAB, "data.check", nothing, name="check", details=False)
+    panel = job_panel.lay_out(TAB, "data.check", nothing, name="check")
     cards = lay_out_cards(panel, "rows/report.json", "health")
     job_panel.lay_out_details(panel)
     return cards

@@ -35,8 +35,9 @@ def lay_out(page: Page) -> None:
             upload = gr.Button("Upload", variant="primary", elem_id="upload")
             forms.lay_out_yaml(page, form, error)
         with gr.Column(scale=6, min_width=320):
-            panel = job_panel.lay_out(TAB, "hub", "Nothing uploaded yet. Export a model first, then press “Upload”.")
+            panel = job_panel.lay_out(TAB, "hub", "Nothing uploaded yet. With an export chosen, press “Upload”.")
             shown = gr.HTML("", elem_id="uploaded")
+            job_panel.lay_out_details(panel)
 
     def start(workspace: Workspace, *values: Any) -> list[Any]:
         demo.refuse(page.settings, "Uploading to the Hub")

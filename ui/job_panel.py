@@ -116,10 +116,10 @@ def _stop_button(job: JobDirectory, status: Status) -> Any:
     return gr.update(value=words, visible=status.state.active, interactive=not stopping)
 
 
-def lay_out(tab: str, kind: str, nothing: str, *, name: str = "", details: bool = True) -> JobPanel:
-    """Draw the panel here. `nothing`: what to do while there is no job yet; `name` tells several of a tab apart.
+def lay_out(tab: str, kind: str, nothing: str, *, name: str = "") -> JobPanel:
+    """Draw the panel here; log and files are drawn by `lay_out_details`, below what came of the job.
 
-    Without `details`, `lay_out_details` draws log and files further down.
+    `nothing`: what to do while there is no job yet; `name` tells several of a tab apart.
     """
     place = f"{tab}-{name}" if name else tab
     with gr.Column(elem_classes="hearth-panel"):
@@ -131,10 +131,7 @@ def lay_out(tab: str, kind: str, nothing: str, *, name: str = "", details: bool 
             resume = gr.Button("Resume", size="sm", variant="secondary", visible=False)
     cursor, moment = gr.Textbox(visible=False), gr.Textbox(visible=False)
     key = f"shown_{name}" if name else "shown"
-    panel = JobPanel(kind, tab, key, nothing, choice, cursor, moment, view, stop, resume, None, None, error)
-    if details:
-        lay_out_details(panel)
-    return panel
+    return JobPanel(kind, tab, key, nothing, choice, cursor, moment, view, stop, resume, None, None, error)
 
 
 def lay_out_details(panel: JobPanel) -> None:

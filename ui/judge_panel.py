@@ -68,6 +68,7 @@ def _lay_out_job(page: Page, kind: Kind) -> None:
         with gr.Column(scale=6, min_width=320):
             panel = job_panel.lay_out(TAB, kind.name, kind.nothing, name=kind.name)
             shown = gr.HTML("", elem_id=f"{kind.name}-result")
+            job_panel.lay_out_details(panel)
 
     def start(workspace: Workspace, *values: Any) -> list[Any]:
         demo.refuse(page.settings, "Judging and making pairs")

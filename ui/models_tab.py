@@ -81,6 +81,7 @@ def _lay_out_choice(page: Page, go: Go) -> JobPanel:
                 fetch = gr.Button("Download", size="sm", elem_id="download-other")
             error = gr.HTML(visible=False)
             panel = job_panel.lay_out(TAB, KIND, NOTHING)
+            job_panel.lay_out_details(panel)
     _wire_picker(page, picker, error)
 
     def train_other(workspace: Workspace, text: str) -> list[Any]:

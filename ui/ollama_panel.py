@@ -48,6 +48,7 @@ def lay_out(page: Page) -> None:
         with gr.Column(scale=6, min_width=320):
             panel = job_panel.lay_out(TAB, "ollama", NOTHING)
             created = gr.HTML("", elem_id="created-in-ollama")
+            job_panel.lay_out_details(panel)
             _lay_out_server(page)
             _lay_out_chat(page)
 

@@ -41,10 +41,12 @@ def lay_out(page: Page) -> None:
             said, error = gr.HTML("", elem_id="loop-said"), gr.HTML(visible=False)
             with gr.Accordion("Watching", open=False):
                 watching = job_panel.lay_out(TAB, "loop.watch", WATCHING, name="watch")
+                job_panel.lay_out_details(watching)
         with gr.Column(scale=6, min_width=320):
             panel = job_panel.lay_out(TAB, "loop", ROUND_KINDS)
             about = gr.HTML("", elem_id="round")
             answer, again = _lay_out_answer(page, panel, about, form)
+            job_panel.lay_out_details(panel)
     listed, known = acting_html(empty(NOTHING), elem_id="rounds"), gr.Textbox(visible=False)
     job_panel.wire(page, panel, result, [about, answer, again])
     job_panel.wire(page, watching, lambda *_: [], [])

@@ -62,6 +62,7 @@ def lay_out(page: Page) -> None:
             panel = job_panel.lay_out(TAB, "serve", NOTHING)
             address = _lay_out_address()
             chat = serving_chat.ServingChat(page, panel)
+            job_panel.lay_out_details(panel)
     job_panel.wire(page, panel, result, [*address, *chat.follows])
     _wire_form(page, form, models, rules, error)
     _wire_start(page, form, panel, start, error)

@@ -33,6 +33,7 @@ def lay_out(page: Page) -> None:
         listed = acting_html(examples_html(), elem_id="examples")
         panel = job_panel.lay_out(TAB, "recipe", NOTHING, name="example")
         found = gr.HTML("", elem_id="example-found")
+        job_panel.lay_out_details(panel)
 
     def run(workspace: Workspace, click: Click) -> list[Any]:
         require_idle(workspace)

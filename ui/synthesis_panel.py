@@ -108,7 +108,7 @@ def lay_out(page: Page) -> SynthesisPanel:
                     start = gr.Button("Start writing", size="sm", variant="primary", elem_id="synthesise")
                 error = gr.HTML(visible=False)
                 expected = gr.HTML("", elem_id="expected")
-                panel = job_panel.lay_out(TAB, KIND, NOTHING, name="synthesis", details=False)
+                panel = job_panel.lay_out(TAB, KIND, NOTHING, name="synthesis")
                 use = gr.Button("Use these rows", variant="primary", visible=False, elem_id="synthesis-use")
                 rows = gr.HTML("", elem_id="synthesis-rows")
                 job_panel.lay_out_details(panel)

@@ -18,7 +18,7 @@ from ui.parts import wire_parts
 from ui.picks import forget
 from ui.training_form import TAB, spec_to_start, take_run
 
-NOTHING = "No training yet. Build a dataset first, then press “Train”."
+NOTHING = "No training yet. With a dataset chosen, press “Train”."
 
 
 def lay_out(page: Page, go_on: Any) -> Callable[[Workspace, dict[str, Any]], None]:
@@ -52,6 +52,7 @@ def _lay_out_training(page: Page, go_on: Any) -> Form:
             drawn = charts.lay_out()
             with gr.Accordion("What was decided", open=False, elem_classes="hearth-job-details"):
                 decided = gr.HTML("")
+            job_panel.lay_out_details(panel)
 
     def start(workspace: Workspace, *values: Any) -> list[Any]:
         spec = spec_to_start(page.settings, workspace, begin.form, values)

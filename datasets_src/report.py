@@ -236,7 +236,7 @@ def _summary(report: dict[str, Any]) -> list[str]:
         sentences[0] += " No group is in both parts."
     if rows["train"] != rows["train_distinct"]:
         distinct = count(rows["train_distinct"], "training row")
-        sentences.append(f"Weights and shares make {count(rows['train'], 'line')} of the {distinct}.")
+        sentences[0] += f" Weights and shares make {count(rows['train'], 'line')} of the {distinct}."
     sentences += [_source_in_words(source) for source in report["sources"]]
     found = report["contradictions"]
     if found["prompts"]:

@@ -51,7 +51,7 @@ def table(option: FormField) -> Any:
         column_count=len(option.columns),
         interactive=True,
         column_widths=_widths(option.columns),
-        label=f"{option.label}: a line each, empty cells take the default",
+        label=f"{option.label}: a line each, empty cells take the default; a cell's ⋮ adds or removes lines",
         buttons=[],
     )
 

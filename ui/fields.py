@@ -21,6 +21,8 @@ Shape = Literal["flag", "choice", "choices", "whole", "number", "text", "words",
 Raw = dict[str, Any]
 _NOTHING = object()
 # Between two pairs: a new line, or a comma with another pair after it. Other commas belong to a text.
+# Empty lines of a table to write into, which the keyboard reaches.
+SPARE_LINES = 2
 PAIRS = re.compile(r"\n|,(?=[^,:\n]*:)")
 
 
@@ -154,9 +156,8 @@ def to_raw(field: FormField, value: Any) -> Any:
         case "choices":
             return list(value or [])
         case "rows":
-            # An empty table has a line to write into, which the keyboard reaches.
             shown = [[to_raw(column, row.get(column.path)) for column in field.columns] for row in value or []]
-            return shown or [["" for _ in field.columns]]
+            return [*shown, *[["" for _ in field.columns]] * SPARE_LINES]
         case "pairs":
             lines = [f"{key}: {text}" for key, text in (value or {}).items()]
             return ("\n" if any("," in line for line in lines) else ", ").join(lines)

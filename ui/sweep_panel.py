@@ -72,7 +72,7 @@ def lay_out(page: Page, base: Base) -> SweepPanel:
         column_count=2,
         interactive=True,
         column_widths=["50%", "50%"],
-        label="Values to try, separated by commas: every combination of the lines is trained",
+        label="Values to try, separated by commas: every combination of the lines is trained; a cell's ⋮ adds lines",
         elem_id="sweep-grid",
         buttons=[],
     )

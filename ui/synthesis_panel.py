@@ -74,12 +74,12 @@ def lay_out(page: Page) -> SynthesisPanel:
         with gr.Row(equal_height=False):
             with gr.Column(scale=6, min_width=320):
                 uploads = gr.File(
-                    label="Upload documents or rows, one file or several",
+                    label="Upload documents or rows",
                     file_types=own_rows.ENDINGS,
                     file_count="multiple",
                     type="filepath",
                     elem_id="synthesis-uploads",
-                    height=110,
+                    height=130,
                 )
                 form = forms.lay_out(
                     SynthesisSpec,

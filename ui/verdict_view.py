@@ -9,6 +9,15 @@ from typing import Any
 from evaluation.report.parts import lenient_words
 from evaluation.report.text import plain
 
+UNITS = {
+    "points": "Points are per cent of the full score.",
+    "perplexity": "Perplexity says how surprised a model is by the held-out answers; lower is better.",
+}
+CERTAINTY = (
+    "CI is the range that the true difference lies in with that confidence; "
+    "p is how often chance alone would show one as large."
+)
+
 
 def verdict_html(figures: dict[str, Any]) -> str:
     """`figures`: those of the evaluate job's manifest."""
@@ -17,6 +26,8 @@ def verdict_html(figures: dict[str, Any]) -> str:
         if not measure["main"]:
             parts.append(f"<h4>Also measured: {escape(plain(measure['metric']))}</h4>")
         parts += [_verdict(verdict, measure["main"]) for verdict in measure["verdicts"]]
+        if measure["main"] and measure["verdicts"]:
+            parts.append(f"<p class='quiet'>{UNITS.get(measure['unit'], '')} {CERTAINTY}</p>")
         parts.append(_standings(measure))
     parts.append(_slices(figures))
     parts.append(_games(figures["games"]))

@@ -15,7 +15,7 @@ from jobs.directory import JobDirectory, State, Status
 from jobs.errors import Missing
 from jobs.spec import read_yaml
 from jobs.workspace import Workspace
-from ui import arena_panel, chat_panel, demo, job_panel, judge_panel, picks
+from ui import arena_panel, chat_panel, demo, filling, job_panel, judge_panel, picks
 from ui import form as forms
 from ui.chat_models import model_options
 from ui.choices import dataset_of, dataset_options, train_job, trained_options
@@ -116,7 +116,7 @@ def _wire_verdict(
     page.load(show_others, [others])
     page.on(others.focus, show_others, [], [others], error, quiet=True)
     page.on(others.change, also, [others], [*form.inputs, form.yaml], error)
-    forms.fill(page, form, "task", error)
+    filling.fill(page, form, "task", error)
     picks.wire(page, tuned)
     page.on(tuned.component.input, choose, [tuned.component], [*form.inputs, form.yaml], error)
     page.on(evaluate.click, start, form.inputs, panel.outputs, error)

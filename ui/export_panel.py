@@ -17,14 +17,16 @@ from ui.choices import train_job, trained_options
 from ui.export_plan import plan_html, size_choices, sizes_choice, targets_choice
 from ui.export_view import modelfiles_html, running_html, summary_html, texts_of
 from ui.form import Follower, Form
+from ui.job_view import artifacts
 from ui.page import SKIP, Page
+from ui.parts import open_part
 
 TAB = "export"
 NOTHING = "Nothing exported yet. With a trained model chosen, press “Export”."
 
 
-def lay_out(page: Page) -> None:
-    """Draw form, job and result here, and wire them."""
+def lay_out(page: Page, parts: gr.Tabs) -> None:
+    """Draw form, job and result here, and wire them. `parts`: the tab's, of which one leads on to Ollama."""
     with gr.Row(equal_height=False):
         with gr.Column(scale=5, min_width=320):
             form = forms.lay_out(
@@ -39,9 +41,8 @@ def lay_out(page: Page) -> None:
             export = gr.Button("Export", variant="primary", elem_id="export")
             forms.lay_out_yaml(page, form, error)
         with gr.Column(scale=6, min_width=320):
-            panel = job_panel.lay_out(
-                TAB, "export", "Nothing exported yet. With a trained model chosen, press “Export”."
-            )
+            panel = job_panel.lay_out(TAB, "export", NOTHING)
+            go_on = gr.Button("Next: put it into Ollama →", visible=False, elem_classes="hearth-next")
             stages = gr.HTML("", elem_id="export-stages")
             skip = gr.Button("Skip this check", size="sm", visible=False, elem_id="skip-check")
             skip_error = gr.HTML(visible=False)
@@ -65,7 +66,7 @@ def lay_out(page: Page) -> None:
         manifest = job.manifest
         if status.state is not State.SUCCEEDED or manifest is None:
             hidden = gr.Accordion(visible=False)
-            return ["", hidden, "", hidden, ""]
+            return ["", hidden, "", hidden, "", gr.Button(visible=False)]
         text, texts = texts_of(job)
         return [
             summary_html(job, manifest["figures"]),
@@ -73,11 +74,17 @@ def lay_out(page: Page) -> None:
             text,
             gr.Accordion(visible=bool(texts)),
             modelfiles_html(texts),
+            gr.Button(visible=any(path.suffix == ".gguf" for path in artifacts(job))),
         ]
 
+    def lead_on(workspace: Workspace) -> list[Any]:
+        open_part(workspace, TAB, "ollama")
+        return [gr.Tabs(selected="ollama")]
+
     page.on(export.click, start, form.inputs, panel.outputs, error)
+    page.on(go_on.click, lead_on, [], [parts], error)
     _wire_stages(page, panel, stages, skip, skip_error)
-    job_panel.wire(page, panel, result, [made, use, readme, modelfiles_part, modelfiles])
+    job_panel.wire(page, panel, result, [made, use, readme, modelfiles_part, modelfiles, go_on])
 
 
 def _wire_stages(page: Page, panel: job_panel.JobPanel, stages: Any, skip: Any, error: Any) -> None:

@@ -16,7 +16,7 @@ def lay_out(page: Page) -> None:
     page.within |= {ollama_panel.TAB: TAB, hub_panel.TAB: TAB}
     with gr.Tabs(elem_id="export-parts", overflow_behavior="wrap") as parts:
         with gr.Tab("Make files", id="files") as files:
-            export_panel.lay_out(page)
+            export_panel.lay_out(page, parts)
         with gr.Tab("Ollama", id="ollama") as ollama:
             ollama_panel.lay_out(page)
         with gr.Tab("Hugging Face Hub", id="hub") as hub:

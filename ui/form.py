@@ -104,6 +104,12 @@ class Form:
         """The components that change with every value: YAML and followers."""
         return [self.yaml, *(follower.component for follower in self.followers)]
 
+    def refreshed(self, workspace: Workspace, values: Sequence[Any]) -> list[Any]:
+        """Values of `outputs` that show anew what is below the components, which stay as they are, as does `memo`."""
+        shown = zip(self.below, self.show_below(workspace, values), strict=True)
+        below = [SKIP if component is self.memo else value for component, value in shown]
+        return [*[SKIP for _ in self.inputs], *below]
+
     @property
     def outputs(self) -> list[Any]:
         """What `initial` gives values for."""
@@ -327,38 +333,6 @@ def remember(form: Form) -> None:
     """Have the page carry what it was last given, so that two things that happen at once don't undo one another."""
     form.memo = gr.Textbox(visible=False)
     form.followers.append(Follower(form.memo, lambda _, raw: dumps(raw)))
-
-
-def fill(page: Page, form: Form, follows: str, error: gr.HTML) -> None:
-    """Fill the form when the page opens, and again when what is picked at option `follows` brings other values or some
-    were entered from elsewhere.
-    """
-    known = gr.Textbox(visible=False)
-    everything = [*form.outputs, known]
-
-    def load(workspace: Workspace) -> list[Any]:
-        return [*form.initial(workspace), str(form.base(workspace))]
-
-    def follow(workspace: Workspace, before: str) -> list[Any]:
-        if str(form.base(workspace)) == before:  # what is being typed meanwhile must not be put back
-            return [SKIP for _ in everything]
-        return load(workspace)
-
-    page.load(load, everything)
-    page.on(form.picks[follows].component.change, follow, [known], everything, error, quiet=True)
-    fill_when_entered(page, form)
-
-
-def fill_when_entered(page: Page, form: Form) -> None:
-    """Fill the form, while its tab is open, with what was entered from elsewhere."""
-    entered = gr.Textbox("0", visible=False)
-    everything = [*form.outputs, entered]
-
-    def look(workspace: Workspace, before: str) -> list[Any]:
-        now = str(read_draft(workspace, form.tab).get("entered", 0))
-        return [SKIP for _ in everything] if now == before else [*form.initial(workspace), now]
-
-    page.poll(form.tab, look, [entered], everything)
 
 
 def lay_out_yaml(page: Page, form: Form, error: gr.HTML, beside: Beside = NOTHING_BESIDE) -> None:

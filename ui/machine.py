@@ -9,6 +9,7 @@ from typing import Any
 
 import gradio as gr
 
+from jobs.directory import State
 from jobs.lease import Lease, Waiting
 from jobs.workspace import Workspace
 from models.hardware import Hardware, probe
@@ -16,6 +17,7 @@ from ui.page import SKIP, Page
 from ui.words import size
 
 HALF_GB = 500_000_000
+LOOKED_AT = 20  # of the newest jobs: it is asked every two seconds
 
 
 def lay_out(page: Page) -> None:
@@ -36,11 +38,13 @@ def strip_view(workspace: Workspace, known: str) -> list[Any]:
     lease = Lease(machine.resource)
     holder, queue = lease.holder(), lease.queue()
     parts = [machine.describe(), f"{size(machine.disk_free)} disk free"]
-    if holder:
-        parts.append(f"<b>Running</b> {_named(holder, workspace)}")
+    running = [_named(holder, workspace)] if holder else []
+    running += [escape(title) for title in _beside(workspace, {each.path for each in (holder, *queue) if each})]
+    if running:
+        parts.append(f"<b>Running</b> {'; '.join(running)}")
     if queue:
         parts.append(f"<b>Waiting</b> {'; '.join(_named(each, workspace) for each in queue)}")
-    if not holder and not queue:
+    if not running and not queue:
         parts.append("idle")
     html = '<div class="hearth-machine">' + "".join(f"<span>{part}</span>" for part in parts) + "</div>"
     return [SKIP, SKIP] if html == known else [html, html]
@@ -49,6 +53,12 @@ def strip_view(workspace: Workspace, known: str) -> list[Any]:
 def _calm(machine: Hardware) -> Hardware:
     """Free memory in halves of a GB: what flickers with every step would be sent to every open page."""
     return replace(machine, memory_free=round(machine.memory_free / HALF_GB) * HALF_GB)
+
+
+def _beside(workspace: Workspace, known: set[str]) -> list[str]:
+    """The titles of this workspace's jobs that run without waiting for the machine, such as a teacher's or a server."""
+    newest = workspace.list_jobs()[:LOOKED_AT]
+    return [job.header["title"] for job in newest if str(job.path) not in known and job.status().state is State.RUNNING]
 
 
 def _named(waiting: Waiting, workspace: Workspace) -> str:

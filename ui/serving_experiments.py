@@ -16,7 +16,7 @@ from serving.experiments.observations import settled
 from serving.experiments.outcomes import MEASURES
 from serving.experiments.spec import ExperimentSpec
 from serving.experiments.store import Experiments
-from ui import demo
+from ui import demo, filling
 from ui import form as forms
 from ui.clicks import Click, acting_html, on_click
 from ui.drafts import read_draft, save_draft
@@ -82,7 +82,7 @@ def _lay_out_form(page: Page, shown: list[Any]) -> None:
         return [*started(workspace, spec), *show(workspace)]
 
     page.load(form.initial, form.outputs)
-    forms.fill_when_entered(page, form)
+    filling.fill_when_entered(page, form)
     page.on(start.click, begin, form.inputs, [said, *shown], error)
 
 

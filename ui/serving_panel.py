@@ -9,7 +9,7 @@ import gradio as gr
 from jobs.directory import JobDirectory, Status
 from jobs.workspace import Workspace
 from serving.spec import ServeSpec
-from ui import demo, job_panel, serving_chat, serving_keys
+from ui import demo, filling, job_panel, serving_chat, serving_keys
 from ui import form as forms
 from ui.fields import form_fields
 from ui.page import SKIP, Page
@@ -121,7 +121,7 @@ def _wire_form(page: Page, form: forms.Form, models: Any, rules: Any, error: Any
     page.load(follow_rules, shown_rules)
     page.poll(TAB, follow_rules, [known_rules], shown_rules)
     page.on(models.change, choose, [models], [*form.outputs, models], error)
-    forms.fill_when_entered(page, form)
+    filling.fill_when_entered(page, form)
 
 
 def _wire_start(page: Page, form: forms.Form, panel: job_panel.JobPanel, start: Any, error: Any) -> None:

@@ -16,6 +16,7 @@ from jobs.workspace import Workspace
 from serving.loop.spec import LoopSpec
 from serving.loop.suggest import suggested_plan
 from serving.registry.store import Registry
+from ui import filling
 from ui import form as forms
 from ui.errors import error_box
 from ui.fields import Raw
@@ -53,7 +54,7 @@ def lay_out(page: Page) -> Form:
     told = gr.HTML("", elem_id="plan-shown")
     form.followers.append(Follower(told, lambda workspace, raw: told_plan(workspace, form, raw)))
     forms.lay_out_yaml(page, form, error)
-    forms.fill(page, form, "model", error)
+    filling.fill(page, form, "model", error)
     return form
 
 

@@ -40,9 +40,10 @@ NEW_TEACHERS: dict[str, Item] = {
     "Add one at an endpoint": {"model": "openai:model-name", "base_url": "https://api.example.com/v1"},
     "Add the embedded model": EMBEDDED,
 }
-FIRST_VALUES = {"name": "my-rows", "mode": "question_answer", "domains": [{"name": "general", "count": 20}]}
-ROWS_SHOWN = 5
+# A tenth of the rows is held out, and fewer than about ten give no verdict.
+ROWS_AT_FIRST = 100
 MOST_ROWS_IN_DEMO = 20
+ROWS_SHOWN = 5
 ABOUT = (
     "A *teacher* is a larger model that writes rows for a smaller one to learn from: questions and answers about your "
     "documents, answers to your prompts, or new tasks like your examples."
@@ -88,7 +89,7 @@ def lay_out(page: Page) -> SynthesisPanel:
                     hide=(TEACHERS,),
                     complete=with_teachers,
                     take=take_teachers,
-                    base=lambda _: FIRST_VALUES,
+                    base=lambda _: first_values(page.settings),
                 )
                 gr.Markdown("**Teachers**")
                 listed = spec_list.lay_out(
@@ -151,6 +152,12 @@ def wire(page: Page, panel: SynthesisPanel) -> None:
     for words, button in panel.add.items():
         page.on(button.click, adding(NEW_TEACHERS[words]), [], [*panel.listed.outputs, form.yaml], panel.error)
     job_panel.wire(page, panel.panel, result, [panel.rows, panel.use])
+
+
+def first_values(settings: Settings) -> dict[str, Any]:
+    """What the form begins with."""
+    count = MOST_ROWS_IN_DEMO if settings.demo else ROWS_AT_FIRST
+    return {"name": "my-rows", "mode": "question_answer", "domains": [{"name": "general", "count": count}]}
 
 
 def keep_input(workspace: Workspace, files: list[Path]) -> Path:

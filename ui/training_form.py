@@ -16,7 +16,7 @@ from jobs.spec import read_yaml
 from jobs.workspace import Workspace
 from trainer.check import require_trainable
 from trainer.spec import TrainSpec
-from ui import demo, memory_panel, preset_panel
+from ui import demo, filling, memory_panel, preset_panel
 from ui import form as forms
 from ui.choices import dataset_of, dataset_options, is_snake
 from ui.fields import FormField, Raw
@@ -67,7 +67,7 @@ def lay_out(page: Page) -> TrainingForm:
     forms.lay_out_yaml(page, form, error)
     memory_panel.wire(page, form, memory, error)
     preset_panel.wire(page, form, error)
-    forms.fill(page, form, "data", error)
+    filling.fill(page, form, "data", error)
     return TrainingForm(form, train, error)
 
 

@@ -25,6 +25,7 @@ from datasets_src.synthesis.teacher_spec import TeacherSpec
 from models.endpoints.client import Message, UnusableAnswer
 
 REMINDER = "Your answer has to be one JSON object and nothing else: no words before or after it."
+WORDLESS = "a question or an answer without a word"
 REPETITION = "an exact repetition"
 TOO_ALIKE = "too like an earlier row"
 LIKE_AN_EXAMPLE = "too like an example that was shown"
@@ -171,6 +172,9 @@ class Campaign:
 
     def _objection(self, item: Item, draft: Draft) -> str | None:
         """Why a draft can't become a row, None when it can."""
+        said = (draft.messages[-1]["content"], draft.novelty)
+        if not all(any(map(str.isalnum, text)) for text in said if text is not None):
+            return WORDLESS
         if _key(draft.messages) in self._seen:
             return REPETITION
         if draft.novelty is None:

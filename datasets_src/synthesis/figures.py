@@ -38,11 +38,12 @@ def make_figures(campaign: Campaign, tally: Tally, material: Material, *, cost_l
 
 def _summary(figures: dict[str, Any]) -> list[str]:
     cost = "at a cost that is not known" if figures["cost"] is None else f"for {figures['cost']:.4g}"
+    cost = cost if figures["cost"] != 0 else "free of charge"
     per_domain = ", ".join(f"{name} {one['rows']} of {one['wanted']}" for name, one in figures["domains"].items())
     lines = [
         f"{figures['rows']} of {figures['wanted']} rows made ({per_domain}).",
-        f"{figures['answers']} answers to {figures['requests']} requests: {figures['tokens_in']} tokens in, "
-        f"{figures['tokens_out']} out, {cost}.",
+        f"{figures['answers']} answers to {figures['requests']} requests: {figures['tokens_in']:,} tokens in, "
+        f"{figures['tokens_out']:,} out, {cost}.",
     ]
     for title, counts in (("Refused", figures["refused"]), ("Asked again", figures["retries"])):
         if counts:

@@ -16,7 +16,7 @@ from jobs.errors import BadInput
 from jobs.workspace import Workspace
 from tests.toys import write_rows
 from trainer.spec import TrainSpec
-from ui import build_panel, versions_panel
+from ui import build_panel, filling, versions_panel
 from ui import form as forms
 from ui.advice_view import advice_html, settings_advised
 from ui.drafts import save_draft
@@ -82,7 +82,7 @@ def test_advice_is_taken_over_to_the_training_form(workspace: Workspace) -> None
         form = forms.lay_out(TrainSpec, "training", "python cli.py train spec.yaml")
         form.yaml = gr.Textbox()
         page = Page(Settings(workspace.root), gr.Tabs(), gr.Textbox())
-        forms.fill_when_entered(page, form)
+        filling.fill_when_entered(page, form)
     (polled,) = page.polled
     before = polled.handler(workspace, "")
     assert polled.handler(workspace, before[-1]) == [SKIP for _ in before], "nothing was entered from elsewhere"

@@ -78,7 +78,7 @@ def test_from_sizes_to_a_chat_in_ollama(page: Any, ollama: FakeOllama, tmp_path:
 
 
 def create_in_ollama(page: Any, ollama: FakeOllama) -> None:
-    page.get_by_role("tab", name="Ollama").click()
+    page.get_by_role("button", name="Next: put it into Ollama").click()
     playwright.expect(field_of(page, "ollama-gguf")).to_have_value(re.compile("Q[48].*gguf"))
     field_of(page, "ollama-name").fill("toy-facts")
     page.locator("#create-in-ollama").click()

@@ -61,6 +61,17 @@ def test_answers_in_fences_and_between_prose_cost_no_retry(
     assert made.figures["retries"] == {}
 
 
+def test_placeholders_without_a_word_become_no_rows(
+    synthesise: Synthesis, make_spec: MakeSpec, server: FakeChatServer
+) -> None:
+    empty = [{"question": "...", "answer": "Yes"}, {"question": "What is it?", "answer": "…"}]
+    faults = iter([Reply(json.dumps({"pairs": empty}))])
+    server.behave = lambda asked: next(faults, None) or well_behaved(asked)
+    made = synthesise(make_spec())
+    assert len(made.rows) == 6
+    assert made.figures["refused"]["a question or an answer without a word"] == 2
+
+
 def test_a_storm_of_faults_ends_with_all_rows_and_every_fault_counted(
     synthesise: Synthesis, make_spec: MakeSpec, server: FakeChatServer
 ) -> None:

@@ -26,7 +26,7 @@ def verdict_html(figures: dict[str, Any]) -> str:
         if not measure["main"]:
             parts.append(f"<h4>Also measured: {escape(plain(measure['metric']))}</h4>")
         parts += [_verdict(verdict, measure["main"]) for verdict in measure["verdicts"]]
-        if measure["main"] and measure["verdicts"]:
+        if measure["main"] and any(verdict["low"] is not None for verdict in measure["verdicts"]):
             parts.append(f"<p class='quiet'>{UNITS.get(measure['unit'], '')} {CERTAINTY}</p>")
         parts.append(_standings(measure))
     parts.append(_slices(figures))

@@ -177,9 +177,10 @@ def _told_loss(file: FileReport) -> str:
 
 def _told_task(task: TaskResult) -> str:
     """The score beside the trained model's, in percent where it is a share."""
+    items = f"{task.items:,} item{'' if task.items == 1 else 's'}"
     if not 0 <= task.score <= 1:
-        return f"{task.score:.3g} (trained {task.reference_score:.3g}) on {task.items:,} items"
-    told = f"{100 * task.score:.1f} % (trained {100 * task.reference_score:.1f} %) on {task.items:,} items"
+        return f"{task.score:.3g} (trained {task.reference_score:.3g}) on {items}"
+    told = f"{100 * task.score:.1f} % (trained {100 * task.reference_score:.1f} %) on {items}"
     return f"{told}: {task.outcome}" if task.outcome in ("better", "worse") else told
 
 

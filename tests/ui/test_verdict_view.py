@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ui.verdict_view import verdict_html
+from ui.verdict_view import CERTAINTY, UNITS, verdict_html
 
 
 def figures(*metrics: str) -> dict[str, Any]:
@@ -27,3 +27,17 @@ def test_nats_are_told_as_the_perplexity_that_they_are_shown_as() -> None:
     html = verdict_html(figures("nll", "nll"))
     assert "nll" not in html
     assert "perplexity" in html
+
+
+def test_the_terms_of_a_verdict_are_explained_below_it_unless_it_has_none() -> None:
+    verdict = {
+        "outcome": "better",
+        "candidate": "a",
+        "reference": "b",
+        "sentence": "better by 9 points (95% CI 2 to 16)",
+    }
+    shown = figures("accuracy", "accuracy")
+    shown["measures"][0]["verdicts"] = [{**verdict, "low": 0.02, "high": 0.16}]
+    assert UNITS["points"] in verdict_html(shown) and CERTAINTY in verdict_html(shown)
+    shown["measures"][0]["verdicts"] = [{**verdict, "low": None, "high": None}]
+    assert CERTAINTY not in verdict_html(shown)

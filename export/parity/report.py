@@ -177,7 +177,7 @@ def _told_loss(file: FileReport) -> str:
 
 def _told_task(task: TaskResult) -> str:
     """The score beside the trained model's, in percent where it is a share."""
-    items = f"{task.items:,} item{'' if task.items == 1 else 's'}"
+    items = "1 item" if task.items == 1 else f"{task.items:,} items"
     if not 0 <= task.score <= 1:
         return f"{task.score:.3g} (trained {task.reference_score:.3g}) on {items}"
     told = f"{100 * task.score:.1f} % (trained {100 * task.reference_score:.1f} %) on {items}"

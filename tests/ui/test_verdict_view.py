@@ -34,7 +34,7 @@ def test_the_terms_of_a_verdict_are_explained_below_it_unless_it_has_none() -> N
         "outcome": "better",
         "candidate": "a",
         "reference": "b",
-        "sentence": "better by 9 points (95% CI 2 to 16)",
+        "sentence": "better by 9 points",
     }
     shown = figures("accuracy", "accuracy")
     shown["measures"][0]["verdicts"] = [{**verdict, "low": 0.02, "high": 0.16}]

@@ -63,7 +63,7 @@ def memory_html(outlook: Outlook) -> str:
 def _head(estimated: MemoryEstimate, room: Room) -> str:
     needed, there = _gb(estimated.total), f"{_gb(room.bytes)} {escape(room.where)}"
     if fits(estimated, room.bytes):
-        return f'<div class="head"><b>Memory: fits.</b> About {needed} of {there}.</div>'
+        return f'<div class="head"><b>Memory: fits.</b> About {needed} needed; {there}.</div>'
     lacking = estimated.total + margin(estimated) - room.bytes
     words = f"About {needed}, and {_gb(margin(estimated))} that the estimate may be off, of {there}"
     return (

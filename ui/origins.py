@@ -20,6 +20,9 @@ class Group:
     paths: tuple[str, ...]
 
 
+UNSAID = "default"
+
+
 def element_of(tab: str, path: str) -> str:
     """The id of a field's element."""
     return f"{tab}-{path.replace('.', '-')}"
@@ -30,7 +33,8 @@ def origins_css(tab: str, origins: Mapping[str, str], idle: Mapping[str, str], g
 
     An idle option that doesn't have its default stays in sight, greyed, so that nothing unseen is started.
     """
-    rules = [_says(f"#{element_of(tab, path)}", words) for path, words in origins.items() if path not in idle]
+    rules = [f":root {{ --unsaid: {css_text(UNSAID)}; }}"]
+    rules += [_says(f"#{element_of(tab, path)}", words) for path, words in origins.items() if path not in idle]
     greyed = [path for path in idle if path in origins]
     rules += [_says(f"#{element_of(tab, path)}", f"not used: {idle[path]}") for path in greyed]
     rules += [f"#{element_of(tab, path)} {{ opacity: 0.55; }}" for path in greyed]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from datasets_src.store import DatasetVersion, list_versions
-from jobs.directory import JobDirectory, State
+from jobs.directory import JobDirectory, State, Status
 from jobs.workspace import Workspace
 from trainer.memory.reach import EMBEDDED
 from ui import training_form
@@ -196,7 +196,13 @@ def _now(key: Key, made: Made, job: JobDirectory | None) -> Step:
         return Step(key, "running", f"{job.header['title']} is under way{left}. You can close the page meanwhile.", job)
     if status.state is State.SUCCEEDED:  # an export that isn't in Ollama yet
         return Step(key, "next", f"The files of {job.header['title']} are made. Now put one into Ollama.", job)
-    words = {State.STOPPED: "was stopped", State.LOST: "was ended from outside"}.get(status.state, "failed")
+    return Step(key, "failed", f"{_how_it_ended(job.header['title'], status)} Open it to see what to do.", job)
+
+
+def _how_it_ended(title: str, status: Status) -> str:
     why = (status.error or "").partition("\n")[0]
-    told = f"{job.header['title']} {words}{f': {why}' if why else '.'}"
-    return Step(key, "failed", f"{told} Open it to see what to do.", job)
+    if why:
+        return f"{title} failed: {why}"
+    if status.state is State.STOPPED:
+        return f"{title} was stopped."
+    return f"{title} was ended from outside." if status.state is State.LOST else f"{title} failed."

@@ -14,6 +14,7 @@ import pytest
 from jobs.curves import Sample
 from ui.inert import inert
 from ui.layout import build_page
+from ui.origins import origins_css
 from ui.page import SKIP, Settings
 from ui.row_cards import row_html, short_row_html
 from ui.rows_view import rows_table
@@ -36,6 +37,8 @@ TEXTS = Catalogue(
         "{0} min": "{0} Minuten",
         "Stays": None,
         "Free {0}": "Frei {0}",
+        "{0} in {1}": "{0} binnen {1}",
+        "{0} by {1}": "{1} VON {0}",
     },
     {".": "!"},
 )
@@ -50,6 +53,11 @@ TEXTS = Catalogue(
         ("Step 3 of 9", "Schritt 3 von 9"),
         ("Step 3 of 9 · about 4 min left", "Schritt 3 von 9 · noch 4 Minuten"),
         ("2,000 rows to train on, 30 to judge by", "30 zum Prüfen, 2,000 Zeilen zum Lernen"),
+        (
+            "mine · 2,000 rows to train on, 30 to judge by · 11:08",
+            "mine · 30 zum Prüfen, 2,000 Zeilen zum Lernen · 11:08",
+        ),
+        ("9 in 29 s", "9 binnen 29 s"),
         ("Free", "Frei"),
         ("Stays", "Stays"),
         ("nobody knows this", "nobody knows this"),
@@ -75,6 +83,33 @@ def test_of_html_only_what_is_read_is_changed() -> None:
     assert translated_html(html, TEXTS) == (
         '<p class="Done" title="FERTIG">FERTIG <code>Done</code> <b translate="no">Done <i>Done</i></b> '
         '<span translate="no">Done<br>Done</span> Done &amp; <em>Schritt 1 von 2</em></p>'
+    )
+
+
+def test_words_that_a_style_sheet_shows_are_told_and_its_rules_stay() -> None:
+    sheet = origins_css("training", {"Done": "Done"}, {}, [])
+    assert translated_html(sheet, TEXTS) == sheet.replace('"Done"', '"FERTIG"')
+
+
+def test_lines_and_colours_of_a_plot_keep_the_same_names() -> None:
+    """Else the plot, which colours lines by their names, draws none."""
+    data = {"columns": ["step", "loss", "line"], "data": [[1, 0.5, "Done"], [2, None, "mine"]], "mark": "line"}
+    with gr.Blocks():
+        plot = gr.LinePlot()
+    (told,) = translated_answers([plot], [gr.update(value=data, color_map={"Done": "red", "mine": "blue"})], TEXTS)
+    assert told["value"] == {**data, "data": [[1, 0.5, "FERTIG"], [2, None, "mine"]]}
+    assert told["color_map"] == {"FERTIG": "red", "mine": "blue"}
+    assert data["data"][0][2] == "Done", "other pages are shown the same"
+
+
+def test_in_chinese_free_memory_is_not_what_is_needed() -> None:
+    words = catalogue("zh")
+    assert words is not None
+    assert words.text("About 4.2 GB needed; 22.6 GB free in this machine's memory (no GPU here).") == (
+        "约需 4.2 GB；本机内存可用 22.6 GB（没有 GPU）。"
+    )
+    assert (
+        words.text("About 7 GB needed; 8 GB free on the RTX 4060.") == "约需 7 GB；RTX 4060 上可用 8 GB。"
     )
 
 

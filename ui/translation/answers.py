@@ -60,10 +60,9 @@ def _with_heads(output: Any, value: Any, texts: Catalogue) -> Any:
 
 
 def _value(kind: str, value: Any, texts: Catalogue) -> Any:
-    if kind == "lineplot" and value is not None:
-        return value.assign(
-            **{name: value[name].map(texts.text) for name in value.columns if value[name].dtype == object}
-        )
+    if kind == "nativeplot" and isinstance(value, dict):
+        lines = [[texts.text(cell) if isinstance(cell, str) else cell for cell in row] for row in value["data"]]
+        return {**value, "data": lines}
     if kind == "dataframe" and isinstance(value, dict) and isinstance(value.get("headers"), list):
         return {**value, "headers": [texts.text(str(head)) for head in value["headers"]]}
     if not isinstance(value, str):

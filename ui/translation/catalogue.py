@@ -20,11 +20,12 @@ MOST_SENTENCES = 6  # of one text in the code
 KEPT = 20_000
 # Where a text that is not known as a whole may be made of several, the widest seams first.
 SEAMS = (r" · ", r"; ", r": ", r", ", r" ?\(|\)")
+WIDEST_SEAM = " · "
 SENTENCE_ENDS = re.compile(r"(?<=[.!?…]) +")
 HINT = re.compile(r"(.+) \(([^()]*)\)", re.DOTALL)
 PROSE = re.compile(r"[a-z]{2,} [a-z]{2,}")
 # What a place of a weak pattern may hold besides known texts: a number, with its unit.
-NUMBER = re.compile(r"[^A-Za-z]*\d[^A-Za-z]*[A-Z]{0,2}")
+NUMBER = re.compile(r"[^A-Za-z]*\d[^A-Za-z]*([A-Z]{0,2}|ms|s|h)")
 ENDINGS = ".,:;!?…"
 # Letters that are fixed in a text with places, up to which any other text may look like it.
 WEAK = 5
@@ -96,6 +97,8 @@ class Catalogue:
 
     def _sure(self, held: str, depth: int) -> bool:
         core = held.strip()
+        if WIDEST_SEAM in core:  # of things that stand beside one another, it would tear one apart
+            return False
         return not core or NUMBER.fullmatch(core) is not None or self._found(core, depth - 1) is not None
 
     def _without_hint(self, core: str, depth: int) -> str | None:

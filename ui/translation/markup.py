@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from html import escape, unescape
 
+from ui.origins import css_text
 from ui.translation.catalogue import Catalogue
 
 TAG = re.compile(r"(<[^<>]*>)")
@@ -13,6 +14,8 @@ SPOKEN = re.compile(r'\b(title|aria-label|placeholder|alt|data-label)="([^"]*)"'
 FRAMED = re.compile(r'\bsrcdoc="([^"]*)"')
 # What stands in these is code, or what somebody typed.
 LEFT_ALONE = frozenset({"code", "pre", "kbd", "samp", "style", "script", "textarea", "var"})
+# Words that a style sheet shows.
+SAID = re.compile(r'(--(?:un)?said: )"([^"\\]*)"')
 # What looks like a tag in these is none.
 RAW = frozenset({"script", "style"})
 EMPTY = frozenset({"br", "img", "input", "hr", "meta", "link", "col", "wbr"})
@@ -24,6 +27,9 @@ def translated_html(html: str, texts: Catalogue) -> str:
     left: list[str] = []  # the open elements of what is left alone, the outermost first
     for piece in TAG.split(html):
         tag = NAME.match(piece)
+        if tag is None and left == ["style"]:
+            told.append(SAID.sub(lambda found: f"{found[1]}{css_text(texts.text(found[2]))}", piece))
+            continue
         if tag is None:
             told.append(piece if left or piece.startswith("<") else _text(piece, texts))
             continue

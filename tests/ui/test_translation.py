@@ -108,9 +108,7 @@ def test_in_chinese_free_memory_is_not_what_is_needed() -> None:
     assert words.text("About 4.2 GB needed; 22.6 GB free in this machine's memory (no GPU here).") == (
         "约需 4.2 GB；本机内存可用 22.6 GB（没有 GPU）。"
     )
-    assert (
-        words.text("About 7 GB needed; 8 GB free on the RTX 4060.") == "约需 7 GB；RTX 4060 上可用 8 GB。"
-    )
+    assert words.text("About 7 GB needed; 8 GB free on the RTX 4060.") == "约需 7 GB；RTX 4060 上可用 8 GB。"
 
 
 def test_what_somebody_wrote_is_never_translated() -> None:

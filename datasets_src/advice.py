@@ -24,7 +24,9 @@ MUCH_TEXT_TOKENS = 1_000_000
 ASSUMED_DISAGREEMENT = 0.3
 SIGNIFICANCE, POWER = 0.05, 0.8
 # With 5, even five results that all change from wrong to right are no rarer than 2 / 2**5 = 6 % by chance.
-FEWEST_TO_JUDGE_BY = 6
+FEWEST_TO_DIFFER = 6
+# Below, intervals promise too much: evaluation.verdict.FEWEST, of answers that are right or wrong, and of perplexity.
+FEWEST_TO_JUDGE_BY, FEWEST_LONG_ONES = 20, 50
 ROUGH_DIFFERENCE = 0.1
 NOTABLE_CUT, NOTABLE_NEAR_DUPLICATES, NOTABLE_DUPLICATES, NOTABLE_CONTRADICTIONS = 0.01, 0.1, 0.2, 0.02
 
@@ -106,7 +108,7 @@ def smallest_difference(rows: int, disagreement: float = ASSUMED_DISAGREEMENT) -
     which makes up for the exact test being coarser than the normal one (from 8 rows up its power is then 79 to 87 %).
     None below 6 rows, where an exact test never comes below 5 %.
     """
-    if rows < FEWEST_TO_JUDGE_BY:
+    if rows < FEWEST_TO_DIFFER:
         return None
     low, high = 0.0, 1.0
     for _ in range(40):
@@ -253,8 +255,11 @@ def _enough_to_judge(known: Statistics) -> Iterator[Advice]:
     counted = f"{known.eval_rows:,} evaluation rows"
     if independent < known.eval_rows:
         counted += f" in {independent:,} groups"
-    if difference is None:
-        sentence = f"{counted} can show no difference between models at all: at least {FEWEST_TO_JUDGE_BY} are needed."
+    if difference is None or independent < FEWEST_TO_JUDGE_BY:
+        sentence = (
+            f"{counted} are too few for a verdict: it needs {FEWEST_TO_JUDGE_BY}, of long answers {FEWEST_LONG_ONES}. "
+            "Keep a larger part for evaluation, or bring more rows."
+        )
         yield Advice("evaluation", None, sentence, warning=True)
         return
     points = round(100 * difference, 1)

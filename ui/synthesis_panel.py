@@ -40,8 +40,8 @@ NEW_TEACHERS: dict[str, Item] = {
     "Add one at an endpoint": {"model": "openai:model-name", "base_url": "https://api.example.com/v1"},
     "Add the embedded model": EMBEDDED,
 }
-# A tenth of the rows is held out, and fewer than about ten give no verdict.
-ROWS_AT_FIRST = 100
+# A third of them is held out: as many as a verdict needs.
+ROWS_AT_FIRST = 150
 MOST_ROWS_IN_DEMO = 20
 ROWS_SHOWN = 5
 ABOUT = (
@@ -255,6 +255,13 @@ def first_rows(path: Path) -> list[dict[str, Any]]:
         return []
     with path.open("rb") as file:
         return [orjson.loads(line) for line in islice(file, ROWS_SHOWN) if line.endswith(b"\n")]
+
+
+def rows_made(panel: SynthesisPanel, workspace: Workspace) -> int:
+    """How many rows the run that is shown has made."""
+    job = panel.panel.shown_job(workspace)
+    path = job.path / "rows.jsonl" if job is not None else None
+    return path.read_bytes().count(b"\n") if path is not None and path.is_file() else 0
 
 
 def source_of(panel: SynthesisPanel, workspace: Workspace) -> list[Item]:

@@ -90,9 +90,10 @@ def test_too_little_to_learn_from_is_a_warning() -> None:
 
 def test_too_little_to_judge_by_is_a_warning() -> None:
     assert about("evaluation", eval_rows=0, eval_groups=0).warning
-    assert "can show no difference" in about("evaluation", eval_rows=5, eval_groups=5).sentence
-    fewest = about("evaluation", eval_rows=7, eval_groups=7).sentence
-    assert "87.3 points" in fewest
+    assert "too few for a verdict" in about("evaluation", eval_rows=5, eval_groups=5).sentence
+    assert "too few for a verdict" in about("evaluation", eval_rows=19, eval_groups=19).sentence
+    fewest = about("evaluation", eval_rows=20, eval_groups=20).sentence
+    assert "39.2 points" in fewest
     assert "if one model is the better one wherever their results differ" in fewest
     assert "differ on 30% of the rows" in about("evaluation").sentence
     few = about("evaluation", eval_rows=30, eval_groups=30)

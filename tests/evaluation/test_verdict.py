@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from evaluation.verdict import Measure, ModelScores, Settings, Verdict, compare_models, told_p_value
+from evaluation.verdict import FEWEST, Measure, ModelScores, Settings, Verdict, compare_models, told_p_value
 
 SETTINGS = Settings(confidence=0.95, smallest_gap=0.03, seed=0)
 POINTS = Measure("accuracy", True, "points")
@@ -110,3 +110,9 @@ def test_scores_outside_zero_to_one_keep_their_own_unit() -> None:
 @pytest.mark.parametrize(("value", "told"), [(0.0004, "p < 0.001"), (0.0123, "p = 0.012"), (0.74, "p = 0.74")])
 def test_p_values_are_told_in_few_digits(value: float, told: str) -> None:
     assert told_p_value(value) == told
+
+
+def test_the_advice_of_a_dataset_asks_for_what_a_verdict_needs() -> None:
+    from datasets_src.advice import FEWEST_LONG_ONES, FEWEST_TO_JUDGE_BY
+
+    assert (FEWEST["binary"], FEWEST["open"]) == (FEWEST_TO_JUDGE_BY, FEWEST_LONG_ONES)

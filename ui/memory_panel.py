@@ -38,7 +38,7 @@ from ui.words import duration
 SMALLEST_GB, LARGEST_GB = 0.5, 1000.0
 # Both are asked with every keystroke; a download that ends meanwhile shows after that long.
 FRESH_SECONDS = 5
-NEVER_TRAINED = "How long it takes shows after its first steps: nothing like it was trained on this machine yet."
+NEVER_TRAINED = "How long it takes shows after its first steps: no earlier run on this machine tells it."
 UNKNOWN = "Memory: unknown until the model's files are here. The run fetches them, and looks again before it starts."
 
 

@@ -68,5 +68,4 @@ def _named(waiting: Waiting, workspace: Workspace) -> str:
 def _plain(waiting: Waiting, workspace: Workspace) -> str:
     """A job's title, and whose it is when it is not from here."""
     place = Path(waiting.path).parent.parent
-    whose = "" if place == workspace.root else f" (from {place.name})"
-    return f"{waiting.title}{whose}"
+    return waiting.title if place == workspace.root else f"{waiting.title} (from {place.name})"

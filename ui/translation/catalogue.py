@@ -80,11 +80,18 @@ class Catalogue:
         known = self._plain.get(core)
         if known is not None or depth == 0 or not any(letter.isalpha() for letter in core):
             return known
+        if WIDEST_SEAM in core:  # things that stand beside one another: no pattern may reach from one into the next
+            known = self._by_pattern(core, depth, seamed=True)
+            if known is not None or (known := self._in_parts(core, depth)) is not None:
+                return known
         ways = (self._without_hint, self._in_sentences, self._by_pattern, self._without_ending, self._in_parts)
         return next((found for way in ways if (found := way(core, depth)) is not None), None)
 
-    def _by_pattern(self, core: str, depth: int) -> str | None:
+    def _by_pattern(self, core: str, depth: int, seamed: bool = False) -> str | None:
+        """`seamed`: by those alone that hold such a seam themselves."""
         for each in self._patterns:
+            if seamed and WIDEST_SEAM.strip() not in each.wanted:
+                continue
             if each.weak and len(core) > LONGEST_WEAK:
                 return None
             if each.word in core and (match := each.expression.fullmatch(core)):
@@ -97,7 +104,7 @@ class Catalogue:
 
     def _sure(self, held: str, depth: int) -> bool:
         core = held.strip()
-        if WIDEST_SEAM in core:  # of things that stand beside one another, it would tear one apart
+        if WIDEST_SEAM in core:
             return False
         return not core or NUMBER.fullmatch(core) is not None or self._found(core, depth - 1) is not None
 

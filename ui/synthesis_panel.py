@@ -40,8 +40,8 @@ NEW_TEACHERS: dict[str, Item] = {
     "Add one at an endpoint": {"model": "openai:model-name", "base_url": "https://api.example.com/v1"},
     "Add the embedded model": EMBEDDED,
 }
-# A third of them is held out: as many as a verdict needs.
-ROWS_AT_FIRST = 150
+# Some 60 of them are held out: as many as a verdict of long answers needs.
+ROWS_AT_FIRST = 200
 MOST_ROWS_IN_DEMO = 20
 ROWS_SHOWN = 5
 ABOUT = (

@@ -74,7 +74,7 @@ def test_every_tabs_handlers_leave_torch_alone(tmp_path: Path) -> None:
     result = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(script)],
         cwd=ROOT,
-        env={**os.environ, "HF_HUB_OFFLINE": "1"},
+        env={**os.environ, "HF_HUB_OFFLINE": "1", "HEARTH_CACHE": str(tmp_path / "cache")},
         capture_output=True,
         text=True,
         timeout=120,

@@ -33,7 +33,7 @@ def origins_css(tab: str, origins: Mapping[str, str], idle: Mapping[str, str], g
 
     An idle option that doesn't have its default stays in sight, greyed, so that nothing unseen is started.
     """
-    rules = [f":root {{ --unsaid: {css_text(UNSAID)}; }}"]
+    rules = [f".hearth-field {{ --unsaid: {css_text(UNSAID)}; }}"]
     rules += [_says(f"#{element_of(tab, path)}", words) for path, words in origins.items() if path not in idle]
     greyed = [path for path in idle if path in origins]
     rules += [_says(f"#{element_of(tab, path)}", f"not used: {idle[path]}") for path in greyed]

@@ -135,10 +135,10 @@ def lay_out(tab: str, kind: str, nothing: str, *, name: str = "") -> JobPanel:
 
 
 def lay_out_details(panel: JobPanel) -> None:
-    """Draw the job's log and files here; the page's styles hide them while there is no job."""
-    with gr.Accordion("Log", open=False, elem_classes="hearth-job-details"):
+    """Draw the job's log and files here."""
+    with gr.Accordion("Log", open=False):
         panel.log = gr.Textbox(lines=10, max_lines=16, show_label=False, autoscroll=True, elem_classes="hearth-code")
-    with gr.Accordion("Files", open=False, elem_classes="hearth-job-details"):
+    with gr.Accordion("Files", open=False):
         panel.files = gr.HTML("")
 
 

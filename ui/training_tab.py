@@ -50,7 +50,7 @@ def _lay_out_training(page: Page, go_on: Any) -> Form:
             panel = job_panel.lay_out(TAB, "train", NOTHING)
             go_on.render()
             drawn = charts.lay_out()
-            with gr.Accordion("What was decided", open=False, elem_classes="hearth-job-details"):
+            with gr.Accordion("What was decided", open=False):
                 decided = gr.HTML("")
             job_panel.lay_out_details(panel)
 

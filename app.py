@@ -107,9 +107,10 @@ def serve(options: argparse.Namespace, demo: bool, login: tuple[str, str] | None
     apply_place()
     from starlette.middleware import Middleware
 
+    from ui.head import make_head
     from ui.layout import build_page
     from ui.page import Settings, VisitorCookie
-    from ui.theme import CSS, HEAD, ICON, make_theme
+    from ui.theme import CSS, ICON, make_theme
     from ui.translation.requests import Translation
 
     settings = Settings(options.workspace.resolve(), demo=demo, local=options.host in LOOPBACK and not options.share)
@@ -128,7 +129,7 @@ def serve(options: argparse.Namespace, demo: bool, login: tuple[str, str] | None
         footer_links=[],
         theme=make_theme(),
         css_paths=CSS,
-        head=HEAD,
+        head=make_head(),
         favicon_path=ICON,
         allowed_paths=[str(settings.root)],
         blocked_paths=[],

@@ -3,7 +3,9 @@
 python -m benchmarks.tabs [--rows 10000] [--runs 100] [--rounds 5]
 
 From the click to the second frame in which the tab is the open one and its content stands there. What changes on it
-then follows with the next look, as on any tab. Needs Chromium and the Python package playwright.
+then follows with the next look, as on any tab. Before, a value of each form is changed, since nobody opens a page only
+to look at its tabs. Then: how much of a core the open page takes in the browser while nobody does anything; the server
+is measured by benchmarks.watching. Needs Chromium and the Python packages playwright and psutil.
 """
 
 from __future__ import annotations
@@ -16,8 +18,12 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from benchmarks.page import PROJECT, free_port
 from benchmarks.watching import wait_until_served, write_finished_runs
@@ -27,6 +33,11 @@ from jobs.workspace import Workspace
 
 MILLISECONDS_ALLOWED = 200.0
 SETTLE_MILLISECONDS = 6_000
+IDLE_SECONDS = 20.0
+CHANGED = {
+    "training-optimisation-max_steps": "7",
+    "evaluation-max_items": "8",
+}
 OPEN = """(id) => new Promise((done) => {
   const button = document.getElementById(id), began = performance.now();
   const look = () => {
@@ -50,8 +61,19 @@ def fill(workspace: Workspace, folder: Path, rows: int, runs: int) -> None:
     write_finished_runs(workspace, runs)
 
 
-def measure(port: int, rounds: int) -> tuple[dict[str, float], list[str], float]:
-    """Median milliseconds of each tab, addresses elsewhere that were asked for, and the page's megabytes."""
+@dataclass(frozen=True)
+class Measured:
+    """Median `milliseconds` of each tab, what was asked of `foreign` addresses, the page's `megabytes`, and how much of
+    a core the open page takes in the browser while nobody does anything (`idle_percent`)."""
+
+    milliseconds: dict[str, float]
+    foreign: list[str]
+    megabytes: float
+    idle_percent: float
+
+
+def measure(port: int, rounds: int) -> Measured:
+    """Open the page in Chromium, use it, and open each tab so many times."""
     from playwright.sync_api import sync_playwright
 
     foreign: list[str] = []
@@ -66,14 +88,32 @@ def measure(port: int, rounds: int) -> tuple[dict[str, float], list[str], float]
         page.wait_for_selector("html.hearth-filled", state="attached", timeout=240_000)
         page.wait_for_timeout(SETTLE_MILLISECONDS)
         weight = sum(sizes) / 1e6
+        for field, value in CHANGED.items():
+            page.click(f"#tab-{field.partition('-')[0]}-button")
+            page.locator(f"#{field}").locator("input, textarea").first.fill(value)
+            page.wait_for_timeout(SETTLE_MILLISECONDS)
         names = [each.get_attribute("id") or "" for each in page.locator("button[role=tab][id^=tab-]").all()]
         took: dict[str, list[float]] = {name: [] for name in dict.fromkeys(names)}
         for _ in range(rounds):
             for name, own in took.items():
                 own.append(float(page.evaluate(OPEN, name)))
                 page.wait_for_timeout(1500)
+        idle = _idle_percent(page)
         browser.close()
-    return {name: statistics.median(own) for name, own in took.items()}, foreign, weight
+    return Measured({name: statistics.median(own) for name, own in took.items()}, foreign, weight, idle)
+
+
+def _idle_percent(page: Any) -> float:
+    """Of the one process that draws the page, among this process's children."""
+    drawing = [each for each in psutil.Process().children(recursive=True) if "--type=renderer" in each.cmdline()]
+    before, began = sum(map(_cpu_seconds, drawing)), time.monotonic()
+    page.wait_for_timeout(IDLE_SECONDS * 1000)
+    return 100 * (sum(map(_cpu_seconds, drawing)) - before) / (time.monotonic() - began)
+
+
+def _cpu_seconds(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return float(times.user + times.system)
 
 
 def _is_here(url: str) -> bool:
@@ -96,18 +136,20 @@ def main() -> None:
         process = subprocess.Popen(command, cwd=PROJECT, stdout=log, stderr=log)
         try:
             wait_until_served(port)
-            took, foreign, weight = measure(port, options.rounds)
+            measured = measure(port, options.rounds)
         finally:
             process.terminate()
             process.wait()
+    slowest = max(measured.milliseconds.values())
     figures: dict[str, Any] = {
-        "median milliseconds": {name: round(value) for name, value in took.items()},
-        "slowest tab, milliseconds": round(max(took.values())),
-        "page, MB": round(weight, 1),
-        "fetched from elsewhere": foreign,
+        "median milliseconds": {name: round(value) for name, value in measured.milliseconds.items()},
+        "slowest tab, milliseconds": round(slowest),
+        "page, MB": round(measured.megabytes, 1),
+        "fetched from elsewhere": measured.foreign,
+        "browser's process while nobody does anything, % of a core": round(measured.idle_percent, 1),
     }
     print(json.dumps(figures, indent=1))
-    kept = max(took.values()) <= MILLISECONDS_ALLOWED and not foreign
+    kept = slowest <= MILLISECONDS_ALLOWED and not measured.foreign
     print("Every promise is kept" if kept else f"NOT KEPT: {MILLISECONDS_ALLOWED:.0f} ms and nothing from elsewhere")
     sys.exit(not kept)
 

@@ -62,7 +62,10 @@ class Workspace:
     def new_job_path(self, kind: str) -> Path:
         """A fresh place for a job; its name sorts by time and says what it is."""
         word = re.sub(r"[^a-z0-9]+", "-", kind.lower()).strip("-")
-        return self.jobs / f"{time.strftime('%Y%m%d-%H%M%S')}-{word}-{secrets.token_hex(2)}"
+        while True:
+            path = self.jobs / f"{time.strftime('%Y%m%d-%H%M%S')}-{word}-{secrets.token_hex(2)}"
+            if not path.exists():
+                return path
 
     def job(self, job_id: str) -> JobDirectory:
         """The job of that id, or the one whose id alone begins or ends so. Raises Missing or BadInput."""

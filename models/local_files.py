@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
+from filelock import FileLock
+
 from jobs.directory import JobDirectory
 from jobs.errors import BadInput, UserError
 from jobs.files import publish_folder
@@ -76,8 +78,11 @@ def _embedded_tokenizer(workspace: Workspace) -> Path | None:
     folder = workspace.cache / "tokenizers" / NAME
     weights = wheel_weights()
     if not folder.is_dir() and weights is not None:
-        temporary = folder.with_suffix(".part")
-        temporary.mkdir(parents=True, exist_ok=True)
-        write_tokenizer(weights, temporary)
-        publish_folder(temporary, folder)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder.with_suffix(".lock")):  # a page asks for it in several requests at once
+            if not folder.is_dir():
+                temporary = folder.with_suffix(".part")
+                temporary.mkdir(exist_ok=True)
+                write_tokenizer(weights, temporary)
+                publish_folder(temporary, folder)
     return folder if folder.is_dir() else None

@@ -24,9 +24,6 @@ EMBER = gr.themes.Color(
 )
 STYLES = ("page", "start", "datasets", "rows", "runs", "models", "training", "export", "serving")
 CSS = [Path(__file__).with_name(f"{name}.css") for name in STYLES]
-# What Gradio's own container doesn't hold can't stand in @media of the files above.
-STILL = "html:not(.hearth-filled) body::before { animation: none; }"
-HEAD = f"<style>@media (prefers-reduced-motion: reduce) {{ {STILL} }}</style>"
 ICON = Path(__file__).with_name("hearth.svg")
 
 

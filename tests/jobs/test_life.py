@@ -12,6 +12,7 @@ import pytest
 from jobs import launcher
 from jobs.directory import JobDirectory, State
 from jobs.errors import BadInput
+from jobs.workspace import Workspace
 from tests.jobs.conftest import Start, wait_for, wait_until_over
 
 
@@ -102,6 +103,18 @@ def test_only_an_ended_job_can_be_resumed(start: Start) -> None:
     wait_for(job, lambda job: job.status().state is State.RUNNING)
     with pytest.raises(BadInput, match="can't be resumed"):
         launcher.resume(job)
+
+
+def test_two_jobs_of_one_second_never_get_the_same_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = iter(["aaaa", "aaaa", "bbbb"])
+    monkeypatch.setattr("jobs.workspace.secrets.token_hex", lambda _: next(drawn))
+    monkeypatch.setattr("jobs.workspace.time.strftime", lambda _: "20260101-120000")
+    workspace = Workspace(tmp_path)
+    ids = []
+    for _ in range(2):
+        path = workspace.new_job_path("train")
+        ids.append(JobDirectory.create(path, kind="train", title="t", spec={}, resource=None).id)
+    assert ids == ["20260101-120000-train-aaaa", "20260101-120000-train-bbbb"]
 
 
 def test_a_line_cut_short_by_a_kill_is_passed_over_and_does_not_swallow_the_next(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import pytest
 from jobs.directory import State
 from tests.toys import write_rows
 from tests.ui.browser import Served, field_of, leave, open_page, open_tab
+from ui.head import progress_part
 
 playwright = pytest.importorskip("playwright.sync_api", reason="the Python package playwright isn't installed")
 
@@ -21,6 +22,18 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 JOB_MILLISECONDS = 120_000
 STEPS = 8
 LONGER = 150
+# Sets down, at each sign of progress that Gradio's page gets, how many components it keeps one for.
+COUNT_WHAT_IS_KEPT = """async (part) => {
+  for (const { prototype } of Object.values(await import(`/${part}`))) {
+    if (!prototype?.resolve_args) continue;
+    const update = prototype.update;
+    window.kept = [];
+    prototype.update = function (sign) {
+      update.call(this, sign);
+      window.kept.push(Object.keys(this.current).length);
+    };
+  }
+}"""
 
 
 def rows(path: Path) -> Path:
@@ -143,3 +156,17 @@ def test_an_error_stays_on_the_page_and_nothing_entered_is_lost(page: Any, serve
     playwright.expect(box).to_contain_text("What to do")
     playwright.expect(field_of(page, "training-optimisation-max_steps")).to_have_value("7")
     assert not served.workspace.list_jobs()
+
+
+def test_what_somebody_does_makes_the_next_thing_no_slower(page: Any, tmp_path: Path) -> None:
+    """Left alone, Gradio's page would look up some hundred components, each by a walk over all, at every click."""
+    page.evaluate(COUNT_WHAT_IS_KEPT, progress_part())
+    build_dataset(page, rows(tmp_path / "sums.jsonl"))
+    open_tab(page, "Training")
+    field_of(page, "training-optimisation-max_steps").fill("7")
+    own = page.locator("#tab-training")
+    own.get_by_text("YAML and command").first.click()
+    playwright.expect(own.locator(".hearth-code textarea").first).to_have_value(re.compile("max_steps: 7"))
+    kept = page.evaluate("window.kept")
+    assert len(kept) > 10
+    assert max(kept) < 10

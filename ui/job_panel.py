@@ -55,12 +55,14 @@ class JobPanel:
     stop: Any
     resume: Any
     log: Any
+    details: Any
     files: Any
     error: Any
 
     @property
     def outputs(self) -> list[Any]:
-        return [self.choice, self.cursor, self.moment, self.view, self.stop, self.resume, self.log, self.files]
+        buttons = [self.stop, self.resume]
+        return [self.choice, self.cursor, self.moment, self.view, *buttons, self.details, self.log, self.files]
 
     def shown_job(self, workspace: Workspace) -> JobDirectory | None:
         """The job chosen last, else the newest of this kind."""
@@ -81,7 +83,7 @@ class JobPanel:
         status = launcher.observe(job) if job else None
         if job is None or status is None:
             hidden = gr.update(visible=False)
-            return [gr.update(choices=[], visible=False), now, "", empty(self.nothing), hidden, hidden, "", ""]
+            return [gr.update(choices=[], visible=False), now, "", empty(self.nothing), hidden, hidden, hidden, "", ""]
         choices = [(job_label(each), each.id) for each in jobs[:LISTED_JOBS]]
         return [
             gr.update(choices=choices, value=job.id, visible=len(jobs) > 1),
@@ -90,6 +92,7 @@ class JobPanel:
             job_html(job, status),
             _stop_button(job, status),
             gr.update(visible=status.state.resumable),
+            gr.update(visible=True),
             without_visitors(job.log_tail(LOG_CHARACTERS)),
             file_links(job, artifacts(job)),
         ]
@@ -131,15 +134,18 @@ def lay_out(tab: str, kind: str, nothing: str, *, name: str = "") -> JobPanel:
             resume = gr.Button("Resume", size="sm", variant="secondary", visible=False)
     cursor, moment = gr.Textbox(visible=False), gr.Textbox(visible=False)
     key = f"shown_{name}" if name else "shown"
-    return JobPanel(kind, tab, key, nothing, choice, cursor, moment, view, stop, resume, None, None, error)
+    return JobPanel(kind, tab, key, nothing, choice, cursor, moment, view, stop, resume, None, None, None, error)
 
 
 def lay_out_details(panel: JobPanel) -> None:
-    """Draw the job's log and files here."""
-    with gr.Accordion("Log", open=False):
-        panel.log = gr.Textbox(lines=10, max_lines=16, show_label=False, autoscroll=True, elem_classes="hearth-code")
-    with gr.Accordion("Files", open=False):
-        panel.files = gr.HTML("")
+    """Draw the job's log and files here, once there is a job."""
+    with gr.Column(visible=False) as panel.details:
+        with gr.Accordion("Log", open=False):
+            panel.log = gr.Textbox(
+                lines=10, max_lines=16, show_label=False, autoscroll=True, elem_classes="hearth-code"
+            )
+        with gr.Accordion("Files", open=False):
+            panel.files = gr.HTML("")
 
 
 def wire(page: Page, panel: JobPanel, result: Result, outputs: Sequence[Any]) -> None:

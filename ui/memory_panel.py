@@ -85,7 +85,8 @@ def follow(page: Page, form: Form, panel: MemoryPanel) -> None:
 
 
 def wire(page: Page, form: Form, panel: MemoryPanel, error: gr.HTML) -> None:
-    """Have the bar follow the card that is planned for, and the button change the form."""
+    """Have the bar follow the card that is planned for and what ended runs tell, and the button change the form."""
+    known = gr.Textbox(visible=False)
 
     def planned(workspace: Workspace, plan: float | None, *values: Any) -> list[Any]:
         save_draft(workspace, form.tab, plan=checked_plan(plan))
@@ -94,7 +95,12 @@ def wire(page: Page, form: Form, panel: MemoryPanel, error: gr.HTML) -> None:
     def make_fit(workspace: Workspace, *values: Any) -> list[Any]:
         return fitted(page.settings, workspace, form, values)
 
-    page.load(lambda workspace: [plan_of(workspace, form.tab)], [panel.plan])
+    def renew(workspace: Workspace, before: str) -> list[Any]:
+        now = last_ended(workspace)
+        return [SKIP, SKIP] if now == before else [shown(page.settings, workspace, form, form.shows(workspace)), now]
+
+    page.load(lambda workspace: [plan_of(workspace, form.tab), last_ended(workspace)], [panel.plan, known])
+    page.poll(form.tab, renew, [known], [panel.bar, known])
     page.on(panel.plan.input, planned, [panel.plan, *form.inputs], [panel.bar], error, quiet=True)
     page.on(panel.fit.click, make_fit, form.typed, form.outputs, error)
 
@@ -102,6 +108,11 @@ def wire(page: Page, form: Form, panel: MemoryPanel, error: gr.HTML) -> None:
 def shown(settings: Settings, workspace: Workspace, form: Form, raw: Raw) -> str:
     """The bar for the form's raw values."""
     return memory_html(outlook(settings, workspace, form, raw))
+
+
+def last_ended(workspace: Workspace) -> str:
+    """The newest training that is over: by it time and memory are judged from then on."""
+    return next((job.id for job in workspace.list_jobs("train") if not job.status().state.active), "")
 
 
 def plan_of(workspace: Workspace, tab: str) -> float | None:

@@ -200,9 +200,9 @@ def _now(key: Key, made: Made, job: JobDirectory | None) -> Step:
 
 
 def _how_it_ended(title: str, status: Status) -> str:
+    if status.state is State.STOPPED:
+        return f"{title} was stopped."
     why = (status.error or "").partition("\n")[0]
     if why:
         return f"{title} failed: {why}"
-    if status.state is State.STOPPED:
-        return f"{title} was stopped."
     return f"{title} was ended from outside." if status.state is State.LOST else f"{title} failed."

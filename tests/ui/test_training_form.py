@@ -10,9 +10,11 @@ from typing import Any
 import gradio as gr
 import pytest
 import yaml
+from filelock import FileLock
 
 from datasets_src.build import build
 from datasets_src.spec import DatasetSpec
+from jobs.directory import JobDirectory, State, Status
 from jobs.errors import BadInput
 from jobs.workspace import Workspace
 from tests.toys import write_rows
@@ -225,3 +227,20 @@ def test_rows_are_looked_at_with_the_presets_length(form: Form, workspace: Works
     assert training_choice(workspace).max_length == 512
     enter(form, workspace, max_length=77)
     assert training_choice(workspace).max_length == 77
+
+
+def test_time_and_memory_are_told_anew_when_a_training_has_ended(workspace: Workspace) -> None:
+    with gr.Blocks():
+        page = Page(Settings(workspace.root), gr.Tabs(), gr.Textbox())
+        drawn = training_form.lay_out(page).form
+    bar = next(each.component for each in drawn.followers if each.component.elem_id == "memory")
+    part = next(each for each in page.polled if bar in each.outputs)
+    assert part.handler(workspace, "") == [SKIP, SKIP], "nothing was trained"
+    job = JobDirectory.create(workspace.new_job_path("train"), kind="train", title="t", spec={}, resource=None)
+    with FileLock(job.lock_path):
+        job.write_status(Status(State.RUNNING, updated=1.0))
+        assert part.handler(workspace, "") == [SKIP, SKIP], "it is not over"
+    job.write_status(Status(State.SUCCEEDED, updated=1.0))
+    told, known = part.handler(workspace, "")
+    assert (known, "GB" in told) == (job.id, True)
+    assert part.handler(workspace, known) == [SKIP, SKIP]

@@ -237,9 +237,7 @@ def _wire_making(page: Page, parts: Parts, steps: Steps) -> None:
         return use(workspace, expansion_panel.source_of(page.settings, workspace, text))
 
     def use_synthesis(workspace: Workspace) -> list[Any]:
-        items = synthesis_panel.source_of(synthesis, workspace)
-        own_rows.hold_out_enough(workspace, synthesis_panel.rows_made(synthesis, workspace))
-        return use(workspace, items)
+        return use(workspace, synthesis_panel.source_of(synthesis, workspace))
 
     outputs = [*everything.outputs, *steps.outputs]
     page.on(expansion.use.click, use_expansion, [expansion.yaml], outputs, expansion.error)

@@ -23,6 +23,7 @@ from ui.demo import LARGEST_UPLOAD
 from ui.drafts import read_draft
 from ui.fields import form_fields, to_raw, values_of_raw
 from ui.form import Beside, enter_quietly
+from ui.held_out import hold_out_enough
 from ui.page import Page
 from ui.paths import keep_upload
 from ui.spec_list import Item, SpecList
@@ -30,10 +31,7 @@ from ui.words import STATES, count, size, when
 
 # What a file may be called: whatever a reader knows, and the YAML of an expansion.
 ENDINGS = sorted({*READERS, ".yaml", ".yml"})
-FROM_FILE, FROM_FEW_ROWS = "its file", "few rows"
-PART, USUAL_PART, LARGEST_PART = "eval_fraction", 0.1, 0.35
-# evaluation.verdict.FEWEST asks for up to 50; what is drawn may be a few less than its part.
-ENOUGH_TO_JUDGE_BY = 60
+FROM_FILE = "its file"
 KINDS = "Tables and rows: JSONL, JSON, CSV, TSV, Parquet, XLSX. Texts: TXT, Markdown, PDF, DOCX, HTML. Templates: YAML."
 AND_INFO = "What was said to served models. Every condition that is given has to fit; without any, all of it is taken."
 
@@ -154,6 +152,7 @@ def add_sources(workspace: Workspace, sources: SpecList, items: list[Item]) -> N
     if items and not sources.items(workspace):
         name_after(workspace, called(workspace, str(items[0].get("path") or "")))
     sources.add(workspace, items)
+    hold_out_enough(workspace, sources.items(workspace))
 
 
 def called(workspace: Workspace, path: str) -> str:
@@ -168,13 +167,6 @@ def name_after(workspace: Workspace, path: str) -> None:
     name = re.sub(r"[^a-z0-9_-]+", "-", Path(path).stem.lower()).strip("-_")[:64]
     if name and "name" not in read_draft(workspace, TAB).get("form", {}):
         enter_quietly(workspace, TAB, {"name": name}, FROM_FILE)
-
-
-def hold_out_enough(workspace: Workspace, rows: int) -> None:
-    """Keep as many rows for evaluation as a verdict needs, of few rows a larger part, unless somebody said how many."""
-    part = min(LARGEST_PART, ENOUGH_TO_JUDGE_BY / max(1, rows))
-    if part > USUAL_PART and PART not in read_draft(workspace, TAB).get("form", {}):
-        enter_quietly(workspace, TAB, {PART: round(part, 2)}, FROM_FEW_ROWS)
 
 
 def uploaded(page: Page) -> Callable[..., list[Item]]:

@@ -257,13 +257,6 @@ def first_rows(path: Path) -> list[dict[str, Any]]:
         return [orjson.loads(line) for line in islice(file, ROWS_SHOWN) if line.endswith(b"\n")]
 
 
-def rows_made(panel: SynthesisPanel, workspace: Workspace) -> int:
-    """How many rows the run that is shown has made."""
-    job = panel.panel.shown_job(workspace)
-    path = job.path / "rows.jsonl" if job is not None else None
-    return path.read_bytes().count(b"\n") if path is not None and path.is_file() else 0
-
-
 def source_of(panel: SynthesisPanel, workspace: Workspace) -> list[Item]:
     """The rows of the run that is shown, as a source. Raises BadInput without one."""
     job = panel.panel.shown_job(workspace)

@@ -163,6 +163,7 @@ def test_what_somebody_does_makes_the_next_thing_no_slower(page: Any, tmp_path: 
     page.evaluate(COUNT_WHAT_IS_KEPT, progress_part())
     build_dataset(page, rows(tmp_path / "sums.jsonl"))
     open_tab(page, "Training")
+    playwright.expect(field_of(page, "training-data")).to_have_value(re.compile("sums"))
     field_of(page, "training-optimisation-max_steps").fill("7")
     own = page.locator("#tab-training")
     own.get_by_text("YAML and command").first.click()

@@ -15,7 +15,6 @@ from jobs.errors import BadInput
 from jobs.workspace import Workspace
 from tests.toys import write_rows
 from ui import expansion_panel, own_rows, synthesis_panel
-from ui.drafts import read_draft, save_draft
 from ui.expansion_panel import EXAMPLE, parsed, tried, tried_html
 from ui.page import Page, Settings
 from ui.sources import card_of
@@ -146,18 +145,3 @@ def test_what_teachers_wrote_is_shown_and_can_be_used(workspace: Workspace, pane
     assert "jokes" in label and "done" in label
     assert synthesis_panel.source_of(panel, workspace) == [{"path": f"job:{value}"}]
     assert "9 rows" in card_of(workspace, {"path": f"job:{value}"}).about
-
-
-def test_of_few_rows_a_larger_part_is_kept_to_judge_by_unless_somebody_said_how_many(workspace: Workspace) -> None:
-    def part() -> object:
-        return read_draft(workspace, "datasets").get("form", {}).get("eval_fraction")
-
-    own_rows.hold_out_enough(workspace, 2000)
-    assert part() is None
-    own_rows.hold_out_enough(workspace, 300)
-    assert part() == 0.2
-    own_rows.hold_out_enough(workspace, 40)
-    assert part() == 0.2, "entered before, by whomever"
-    save_draft(workspace, "datasets", form={})
-    own_rows.hold_out_enough(workspace, 40)
-    assert part() == 0.35

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
@@ -23,13 +24,25 @@ def fill(page: Page, form: Form, follows: str, error: gr.HTML) -> None:
         return [*form.initial(workspace), str(form.base(workspace))]
 
     def follow(workspace: Workspace, before: str, *values: Any) -> list[Any]:
-        if str(form.base(workspace)) == before:  # what is being typed meanwhile must not be put back
-            return [*form.refreshed(workspace, values), SKIP]
-        return load(workspace)
+        shown = followed(workspace, form, before, values)
+        return [*shown, SKIP] if shown is not None else load(workspace)
 
     page.load(load, everything)
-    page.on(form.picks[follows].component.change, follow, [known, *form.inputs], everything, error, quiet=True)
+    page.on(form.picks[follows].component.change, follow, [known, *form.typed], everything, error, quiet=True)
     fill_when_entered(page, form)
+
+
+def followed(workspace: Workspace, form: Form, before: str, values: Sequence[Any]) -> list[Any] | None:
+    """Values of the form's outputs after a change of what is picked; None where all is to be filled anew, since the
+    values that stand there by themselves are no more those that were told `before`.
+
+    `values`: of `typed`, among them what was typed while the page was on its way here.
+    """
+    if str(form.base(workspace)) == before:  # what is being typed meanwhile must not be put back
+        return form.refreshed(workspace, values[: len(form.components)])
+    if form.memo is not None and values[-1]:
+        form.keep(workspace, values)
+    return None
 
 
 def fill_when_entered(page: Page, form: Form) -> None:

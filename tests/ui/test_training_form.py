@@ -20,8 +20,8 @@ from jobs.workspace import Workspace
 from tests.toys import write_rows
 from trainer.presets import PRESETS
 from trainer.spec import TrainSpec
+from ui import filling, preset_panel, training_form
 from ui import form as forms
-from ui import preset_panel, training_form
 from ui.drafts import read_draft
 from ui.fields import form_fields, means_the_same, raw_of_values
 from ui.form import Form
@@ -120,6 +120,21 @@ def test_what_is_typed_before_a_presets_values_arrive_does_not_make_the_old_ones
     typed = {**with_preset, "name": "mine"}  # the page still shows, and carries, what it was given before the preset
     form.keep(workspace, [*(typed[path] for path in form.components), carried])
     assert form.kept(workspace) == {"preset": "card_8gb", "name": "mine"}
+
+
+def test_what_is_typed_while_a_dataset_arrives_that_brings_other_values_is_kept(
+    form: Form, workspace: Workspace
+) -> None:
+    raw, carried = shown(form, workspace), memo(form, workspace)
+    typed = {**raw, "optimisation.max_steps": 7}
+    values = [*(typed[path] for path in form.components), carried]
+    assert filling.followed(workspace, form, "what another dataset brings", values) is None
+    assert form.kept(workspace) == {"optimisation.max_steps": 7}
+    untold = [*(None for _ in form.components), ""]  # a page that was given nothing yet
+    assert filling.followed(workspace, form, "", untold) is None
+    assert form.kept(workspace) == {"optimisation.max_steps": 7}
+    refreshed = filling.followed(workspace, form, str(form.base(workspace)), values)
+    assert refreshed is not None and refreshed[: len(form.components)] == [SKIP for _ in form.components]
 
 
 @pytest.mark.parametrize("preset", PRESETS)

@@ -80,7 +80,7 @@ def lay_out(page: Page) -> SynthesisPanel:
                     file_count="multiple",
                     type="filepath",
                     elem_id="synthesis-uploads",
-                    height=130,
+                    height=160,
                 )
                 form = forms.lay_out(
                     SynthesisSpec,

@@ -182,13 +182,12 @@ def _learning_rate(known: Statistics) -> Iterator[Advice]:
         )
         yield Advice("learning_rate", 5e-5, sentence)
         return
-    rate = 2e-4 if known.rows < 20_000 else 1e-4
-    many = "" if known.rows < 20_000 else ", halved since so many rows make many steps"
+    many = "" if known.rows < 20_000 else " So many rows make many steps: half of it is worth a try."
     sentence = (
-        f"{rate:.0e} is the usual start for an adapter on a model of 3B and more{many}; smaller ones take more "
-        "(`auto` goes by the size), and training all weights wants about a tenth."
-    ).replace("e-0", "e-")
-    yield Advice("learning_rate", rate, sentence)
+        "`auto`, which goes by the size of the model: 2e-4 is the usual start for an adapter on a model of 3B and "
+        f"more, smaller ones take more, and training all weights wants about a tenth.{many}"
+    )
+    yield Advice("learning_rate", "auto", sentence)
 
 
 def _model(known: Statistics) -> Iterator[Advice]:

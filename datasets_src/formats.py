@@ -135,14 +135,16 @@ def detect(rows: Sequence[Values], mapping: Mapping[str, str], wanted: FormatNam
 
 
 def _by_other_names(named: set[str]) -> dict[str, str]:
-    """Known names that other columns stand in for, where none of the formats fits otherwise or one of them is."""
-    found: dict[str, str] = {}
+    """Known names that other columns stand in for: spelt otherwise (Question), or of the same meaning (query)."""
+    spelt = {name.strip().lower(): name for name in sorted(named)}
+    asked_for = {name for known in FORMATS for names in known.required for name in (*names, *known.optional)}
+    found = {name: spelt[name] for name in sorted(asked_for - named) if name in spelt}
+    there = {*named, *found}
+    asks = {"answer": {"question", *ALIASES["question"]} & {*there, *spelt}, "completion": {"prompt"} & there}
     for name, others in ALIASES.items():
-        other = next((other for other in others if other in named and other not in found.values()), None)
-        if name not in named and other is not None:
-            fits_with = {"answer": {"question", *ALIASES["question"]} & named, "completion": {"prompt"} & named}
-            if fits_with.get(name, True):
-                found[name] = other
+        free = [spelt[other] for other in others if other in spelt and spelt[other] not in found.values()]
+        if name not in there and free and asks.get(name, True):
+            found[name] = free[0]
     return found
 
 
@@ -173,7 +175,8 @@ def _evidence(
     evidence = ("asked for; " if wanted != "auto" else "") + _columns_in_words(used)
     evidence += f", beside {', '.join(beside)}" if beside else ""
     evidence += "; every label says yes or no" if best.kind == "unpaired" else ""
-    evidence += "".join(f"; {column} taken as {name}" for name, column in guessed.items())
+    others = {name: column for name, column in guessed.items() if column.strip().lower() != name}
+    evidence += "".join(f"; {column} taken as {name}" for name, column in others.items())
     if len(fitting) > 1:
         evidence += f" (it would fit {', '.join(other.title for other in fitting[1:])} as well)"
     return evidence

@@ -146,7 +146,7 @@ def _verdict(
         else None,
         sentence="",
     )
-    return replace(verdict, sentence=sentence(verdict, measure, gap, settings.confidence))
+    return replace(verdict, sentence=sentence(verdict, measure, gap, settings.confidence, FEWEST[result.kind]))
 
 
 def _outcome(measure: Measure, result: PairedResult, p_adjusted: float, confidence: float) -> Outcome:
@@ -159,8 +159,8 @@ def _outcome(measure: Measure, result: PairedResult, p_adjusted: float, confiden
     return "better" if (result.difference > 0) == measure.higher_is_better else "worse"
 
 
-def sentence(verdict: Verdict, measure: Measure, gap: float, confidence: float) -> str:
-    """The verdict in plain words."""
+def sentence(verdict: Verdict, measure: Measure, gap: float, confidence: float, fewest: int) -> str:
+    """The verdict in plain words. `fewest`: how many independent items it takes."""
     if verdict.low is None or verdict.high is None:
         held = "there is only 1" if verdict.items == 1 else f"all {verdict.items} belong to one group"
         return f"too few items for a verdict: {held}"
@@ -175,20 +175,21 @@ def sentence(verdict: Verdict, measure: Measure, gap: float, confidence: float) 
     certainty = _certainty(low, high, verdict.p_adjusted, confidence)
     difference = f"difference {_with_unit(measure, _told(measure, verdict.difference))}, {certainty}"
     if verdict.outcome == "too few items":
-        return f"too few items for a verdict{_independent(verdict)}{_outlook(verdict, measure, gap)} ({difference})"
+        return _too_few(verdict, fewest, difference)
     if verdict.difference == 0 and verdict.p_value == 1.0 and verdict.more_items is None:
         return f"no difference shown; the same score on all {verdict.items} items"
     return f"no difference shown{_outlook(verdict, measure, gap)} ({difference})"
 
 
-def _independent(verdict: Verdict) -> str:
-    """How many independent items there are, where that is too few."""
+def _too_few(verdict: Verdict, fewest: int, difference: str) -> str:
+    """How many independent items there are, and how many it takes."""
     worth = int(verdict.effective_groups)
     if verdict.groups == verdict.items:
-        return f": only {verdict.items}"
+        return f"too few items for a verdict: only {verdict.items}, it takes {fewest} ({difference})"
     if worth < verdict.groups:
-        return f": {verdict.groups} groups of unequal size are worth {worth}"
-    return f": only {verdict.groups} independent groups"
+        held = f"{verdict.groups} groups of unequal size are worth {worth}"
+        return f"too few items for a verdict: {held}, it takes {fewest} ({difference})"
+    return f"too few items for a verdict: only {verdict.groups} independent groups, it takes {fewest} ({difference})"
 
 
 def _outlook(verdict: Verdict, measure: Measure, gap: float) -> str:
@@ -197,8 +198,6 @@ def _outlook(verdict: Verdict, measure: Measure, gap: float) -> str:
     if verdict.more_items is None:
         return ""
     if verdict.more_items == 0:
-        if verdict.outcome == "too few items":
-            return ""
         return f"; {verdict.items} items were enough to show a {wanted}"
     return f"; about {_rounded(verdict.more_items):,} more items would settle a {wanted}"
 

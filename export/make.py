@@ -14,7 +14,7 @@ from export.gguf import convert
 from export.importance import measure_importance
 from export.merge import copy_model_files, merge
 from export.plan import made_from
-from export.quantisations import Plain, Quantisation, source_kind
+from export.quantisations import Plain, Quantisation
 from export.quantise import quantise
 from export.source import Source
 from export.spec import ExportSpec
@@ -79,7 +79,7 @@ def make_weights(context: JobContext, spec: ExportSpec, source: Source, stages: 
     files = {kind: context.artifact(context.path / _file_name(source, kind)) for kind in spec.quantisations}
     merged = _merged(context, spec, source, stages)
     missing = [kind for kind, file in files.items() if not file.exists()]
-    whole = source_kind(spec.quantisations, source.stored)
+    whole = source.source_kind(spec.quantisations)
     unrounded = files.get(whole, context.path / WORK / _file_name(source, whole))
     with stages.stage("convert", begun_before=unrounded.exists() or not missing):
         if missing:
@@ -132,7 +132,9 @@ def _merged(context: JobContext, spec: ExportSpec, source: Source, stages: Stage
             if source.model.adapter is None:
                 _copy_model(source.model.folder, temporary)
             else:
-                report = merge(source.model.folder, source.model.adapter, temporary, stages.done)
+                adapter = source.model.adapter
+                fine = spec.wants_gguf and source.merges_finely(spec.quantisations)
+                report = merge(source.model.folder, adapter, temporary, stages.done, fine=fine)
                 context.log(f"Merged: {report.changed} of {report.tensors} tensors changed.")
             publish_folder(temporary, final)
     context.check_stop()

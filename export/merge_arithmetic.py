@@ -50,7 +50,7 @@ def row_ranges(tensor: StoredTensor, whole: bool = False) -> Iterator[tuple[int,
 
 
 def merged_pieces(item: Merged) -> Iterator[memoryview]:
-    """The tensor in the base's dtype with its change, some rows at a time."""
+    """The tensor in the item's dtype with its change, some rows at a time."""
     update = None if item.update is None else _loaded(item.update)
     # DoRA needs the length of columns where the layer is stored transposed: there only the whole will do.
     whole = update is not None and update.magnitude is not None and update.transposed

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from export.checks import CheckName
-from export.quantisations import Plain, Quantisation, available, estimated_bytes, source_kind
+from export.quantisations import Plain, Quantisation, available, estimated_bytes
 from export.source import Source
 from export.spec import ExportSpec
 from export.stages import Stage, StageKind
@@ -33,7 +33,7 @@ def planned_stages(spec: ExportSpec, source: Source, rates: Mapping[StageKind, f
     add("convert", "convert", "Converting to GGUF", source.parameters)
     if spec.importance_matrix:
         add("importance", "importance", "Measuring which weights matter", source.parameters)
-    for kind in made_from(source_kind(spec.quantisations, source.stored), spec.quantisations):
+    for kind in made_from(source.source_kind(spec.quantisations), spec.quantisations):
         add(f"quantise {kind}", "quantise", f"Quantising to {kind.upper()}", source.parameters)
     for name, size in _check_sizes(spec, source).items():
         add(name, name, _LABELS[name], size)
@@ -95,7 +95,7 @@ def needed_bytes(spec: ExportSpec, source: Source) -> int:
 
 def _kinds(spec: ExportSpec, source: Source) -> Sequence[Quantisation]:
     """With the unrounded file that the others are made of."""
-    return tuple(dict.fromkeys((source_kind(spec.quantisations, source.stored), *spec.quantisations)))
+    return tuple(dict.fromkeys((source.source_kind(spec.quantisations), *spec.quantisations)))
 
 
 def _file_bytes(source: Source, kind: Quantisation) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 from datasets_src.rows import conversation_of
 from datasets_src.store import open_version
 from export.gguf import GgufMetadata, read_card, stored_kind
-from export.quantisations import Plain
+from export.quantisations import Plain, Quantisation, source_kind
 from export.spec import ExportSpec
 from export.tensors import read_shards
 from jobs.directory import JobDirectory
@@ -25,8 +26,8 @@ from models.reference import ModelRef, ResolvedModel, resolve
 
 @dataclass(frozen=True)
 class Source:
-    """`rows`: the held-out rows; `parameters`: numbers in the base's weights; `base_text`: the base as training
-    named it; `data`: the dataset as name@version, None when it is gone; `stored`: what most weights are kept in."""
+    """`rows`: the held-out rows; `parameters`: numbers in the base's weights, most of which are kept in `stored`;
+    `base_text`: the base as training named it; `data`: the dataset as name@version, None when it is gone."""
 
     job: JobDirectory
     workspace: Workspace
@@ -39,6 +40,15 @@ class Source:
     parameters: int
     weight_bytes: int
     stored: Plain
+
+    def merges_finely(self, wanted: Sequence[Quantisation]) -> bool:
+        """Whether what the adapter changes in BF16 weights is kept in F16 for the files; where one is to be in BF16 by
+        itself, or no file is made, it stays as it is stored."""
+        return self.model.adapter is not None and self.stored == "bf16" and bool(wanted) and "bf16" not in wanted
+
+    def source_kind(self, wanted: Sequence[Quantisation]) -> Plain:
+        """The one kind to convert to, from which all `wanted` files are made."""
+        return source_kind(wanted, "f16" if self.merges_finely(wanted) else self.stored)
 
     @property
     def tuned(self) -> Path:

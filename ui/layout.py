@@ -20,6 +20,7 @@ from ui import (
 )
 from ui.drafts import read_draft, save_draft
 from ui.page import ONCE_FILLED, SKIP, Page, Settings
+from ui.parts import open_first_part
 from ui.translation.catalogue import languages, name_of
 
 TABS = {
@@ -93,8 +94,14 @@ def _lay_out_tabs(page: Page, fault: gr.HTML) -> dict[str, gr.Tab]:
 
 
 def _lead_on(page: Page, button: Any, following: str, fault: gr.HTML) -> None:
-    opening = page.on(button.click, lambda workspace: go(workspace, following), [], [page.tabs, page.opened], fault)
+    opening = page.on(button.click, lambda workspace: go_on(workspace, following), [], [page.tabs, page.opened], fault)
     page.openings.append(opening)
+
+
+def go_on(workspace: Workspace, tab: str) -> list[Any]:
+    """Open the next step's tab where that step is done, whatever part of it was looked at last."""
+    open_first_part(workspace, tab)
+    return go(workspace, tab)
 
 
 def go(workspace: Workspace, tab: str) -> list[Any]:

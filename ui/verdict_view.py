@@ -18,6 +18,11 @@ CERTAINTY = (
     "p is how often chance alone would show one as large."
 )
 
+MORE_ITEMS = (
+    "To get one, keep more rows for evaluation (“Part kept for evaluation” on the Datasets tab), build, train and "
+    "evaluate again."
+)
+
 
 def verdict_html(figures: dict[str, Any]) -> str:
     """`figures`: those of the evaluate job's manifest."""
@@ -26,6 +31,8 @@ def verdict_html(figures: dict[str, Any]) -> str:
         if not measure["main"]:
             parts.append(f"<h4>Also measured: {escape(plain(measure['metric']))}</h4>")
         parts += [_verdict(verdict, measure["main"]) for verdict in measure["verdicts"]]
+        if measure["main"] and any(verdict["outcome"] == "too few items" for verdict in measure["verdicts"]):
+            parts.append(f"<p>{MORE_ITEMS}</p>")
         if measure["main"] and any(verdict["low"] is not None for verdict in measure["verdicts"]):
             parts.append(f"<p class='quiet'>{UNITS.get(measure['unit'], '')} {CERTAINTY}</p>")
         parts.append(_standings(measure))

@@ -64,6 +64,9 @@ def test_the_format_is_known_by_its_columns_and_the_evidence_names_them(columns:
         (["query", "response"], "question_answer", "query taken as question"),
         (["problem", "solution"], "question_answer", "solution taken as answer"),
         (["content", "url"], "text", "content taken as text"),
+        (["Question", "Answer", "Topic"], "question_answer", "the columns question and answer"),
+        (["PROMPT", " Response "], "prompt_completion", " Response  taken as completion"),
+        (["Instruction", "Input", "Output"], "alpaca", "the columns instruction and output, beside input"),
     ],
 )
 def test_other_usual_names_stand_in_for_missing_columns_and_are_told(

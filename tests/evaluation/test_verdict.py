@@ -52,7 +52,9 @@ def test_equal_answers_are_told_as_the_same() -> None:
 def test_few_items_are_too_few_for_a_verdict() -> None:
     found = verdict(scores("base", 0, 12), scores("tuned", 12, 12))
     assert found.outcome == "too few items"
-    assert found.sentence.startswith("too few items for a verdict: only 12 (difference 100.0 points, 95% CI ")
+    assert found.sentence.startswith(
+        "too few items for a verdict: only 12, it takes 20 (difference 100.0 points, 95% CI "
+    )
 
 
 def test_scores_with_tails_need_more_items_than_right_or_wrong() -> None:

@@ -339,3 +339,22 @@ def test_an_adapter_with_undefined_values_is_refused(tiny_model: Path, tmp_path:
     (tmp_path / "merged").mkdir()
     with pytest.raises(BadInput, match="undefined values"):
         merge(tiny_model, adapter, tmp_path / "merged")
+
+
+@pytest.mark.parametrize("kind", ["lora", "dora", "embedding"])
+def test_a_fine_merge_keeps_what_rounding_to_the_bases_digits_takes_back(
+    tiny_model: Path, tmp_path: Path, kind: str
+) -> None:
+    base = save_base(tiny_model, tmp_path / "base", torch.bfloat16)
+    adapter = save_adapter(base, tmp_path / "adapter", **KINDS[kind])
+    exact = merged_by_peft(base, adapter, torch.float32)
+    coarse = merged_by_us(base, adapter, tmp_path / "coarse")
+    (tmp_path / "fine").mkdir()
+    report = merge(base, adapter, tmp_path / "fine", fine=True)
+    fine = load_file(tmp_path / "fine" / "model.safetensors")
+    finer = [name for name, tensor in fine.items() if tensor.dtype == torch.float16]
+    assert len(finer) == report.changed
+    assert all(torch.equal(fine[name], coarse[name]) for name in coarse if name not in finer)
+    for name in finer:
+        lost, lost_coarsely = ((merged[name].float() - exact[name]).norm() for merged in (fine, coarse))
+        assert lost < lost_coarsely / 6

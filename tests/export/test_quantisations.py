@@ -20,7 +20,9 @@ from export.quantisations import (
     estimated_bytes,
     source_kind,
 )
+from export.source import Source
 from export.tensor_types import BLOCK_BYTES, BLOCK_LENGTH, GgmlType, Mix, choose_types
+from models.reference import ResolvedModel
 from tests.export.test_quantise import put_tool
 from tests.export.toy_gguf import Toy
 
@@ -121,3 +123,23 @@ def test_the_list_is_there_for_the_page_without_numpy_or_torch() -> None:
     code = "import sys, export.quantisations; print([name for name in ('numpy', 'torch') if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("adapter", "stored", "wanted", "whole"),
+    [
+        (True, "bf16", ["q8_0", "q4_k_m"], "f16"),
+        (True, "bf16", ["f16", "q8_0"], "f16"),
+        (True, "bf16", ["bf16", "q8_0"], "bf16"),
+        (True, "f32", ["q8_0"], "f16"),
+        (False, "bf16", ["q8_0"], "bf16"),
+    ],
+)
+def test_what_an_adapter_changed_in_bf16_weights_goes_into_the_files_with_the_digits_of_f16(
+    adapter: bool, stored: Plain, wanted: list[Quantisation], whole: Plain
+) -> None:
+    model = ResolvedModel("base", Path("base"), Path("adapter") if adapter else None)
+    source = Source.__new__(Source)
+    vars(source).update(model=model, stored=stored)
+    assert source.source_kind(wanted) == whole
+    assert source.merges_finely(wanted) == (adapter and stored == "bf16" and whole == "f16")

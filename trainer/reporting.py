@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from statistics import fmean
 from typing import Any
 
 import psutil
@@ -39,6 +40,8 @@ class StepClock:
         self._tokens = 0
         self._time = time.monotonic()
         self._durations: list[float] = []
+        self._measurements: list[float] = []
+        self._measuring_since: float | None = None
         self.last_tokens = 0
         self.last_seconds = 0.0
 
@@ -55,10 +58,23 @@ class StepClock:
         self._durations.append(self.last_seconds)
         return self.last_tokens / self.last_seconds if self.last_seconds > 0 else 0.0
 
-    def seconds_left(self, steps: int) -> float:
-        """For `steps` more, judging by the last twenty (the very first is slow and not like the others)."""
+    def measures(self) -> None:
+        """A measurement on held-out rows goes on, or begins."""
+        self._measuring_since = self._measuring_since or time.monotonic()
+
+    def measured(self) -> None:
+        """It is over, with all that belongs to it."""
+        if self._measuring_since is not None:
+            self._measurements.append(time.monotonic() - self._measuring_since)
+        self._measuring_since = None
+
+    def seconds_left(self, steps: int, measurements: int = 0) -> float:
+        """For `steps` more, judging by the last twenty (the very first is slow and not like the others), and for so
+        many more measurements, of which a first one has to tell how long they take.
+        """
         recent = self._durations[1:][-20:] or self._durations
-        return steps * sum(recent) / len(recent) if recent else 0.0
+        left = steps * fmean(recent) if recent else 0.0
+        return left + (measurements * fmean(self._measurements) if self._measurements else 0.0)
 
 
 def memory_gb() -> dict[str, float]:
@@ -80,6 +96,8 @@ def make_callback(
     clock = StepClock(lambda: count_tokens() * together.processes())
 
     class Report(TrainerCallback):  # type: ignore[misc]
+        _told: tuple[int, str] | None = None
+
         def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
             clock.begin()
 
@@ -90,19 +108,32 @@ def make_callback(
                 figures = step_figures(logs, clock, watch)
                 context.metric(state.global_step, **figures)
                 watch.trackers.log(state.global_step, figures)
-                _report_progress(context, state, figures, clock)
+                speed = f"loss {figures['loss']:.3f} · {figures['tokens_per_second']:.0f} tokens/s"
+                _report_progress(context, args, state, speed, clock)
                 _notice_collapse(context, state.global_step, clock, watch)
             elif held_out := evaluation_figures(logs):
                 context.metric(state.global_step, **held_out)
                 watch.trackers.log(state.global_step, held_out)
 
-        def on_evaluate(self, args: Any, state: Any, control: Any, metrics: dict[str, float], **_: Any) -> Any:  # noqa: ARG002
+        def on_prediction_step(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
+            clock.measures()
+            self._tell(args, state, "measuring the loss on held-out rows")
+
+        def on_evaluate(self, args: Any, state: Any, control: Any, metrics: dict[str, float], **_: Any) -> Any:
             loss = metrics.get(f"eval_{HELD_OUT}_loss")
             if loss is not None:
+                self._tell(args, state, "answering a few held-out questions")
                 answer_samples(state.global_step)
                 _judge(context, state, control, loss, watch.patience)
+            clock.measured()
             clock.begin()
             return control
+
+        def _tell(self, args: Any, state: Any, doing: str) -> None:
+            """What is done between two steps: without a word a page would seem to hang."""
+            if state.is_world_process_zero and self._told != (state.global_step, doing):
+                self._told = state.global_step, doing
+                _report_progress(context, args, state, doing, clock)
 
         def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
             clock.begin()
@@ -166,12 +197,18 @@ def _judge(context: JobContext, state: Any, control: Any, loss: float, patience:
         control.should_training_stop = True
 
 
-def _report_progress(context: JobContext, state: Any, figures: dict[str, float], clock: StepClock) -> None:
+def _report_progress(context: JobContext, args: Any, state: Any, doing: str, clock: StepClock) -> None:
     done, total = state.global_step, state.max_steps
-    message = (
-        f"Training step {done} of {total} · loss {figures['loss']:.3f} · {figures['tokens_per_second']:.0f} tokens/s"
-    )
-    context.progress(done / total, message, eta_seconds=clock.seconds_left(total - done))
+    left = clock.seconds_left(total - done, _measurements_left(args, state))
+    context.progress(done / total, f"Training step {done} of {total} · {doing}", eta_seconds=left)
+
+
+def _measurements_left(args: Any, state: Any) -> int:
+    """Measurements on held-out rows that are still to be made, or are being made."""
+    every = state.eval_steps
+    if str(args.eval_strategy.value) != "steps" or not every:
+        return 0
+    return int(state.max_steps // every - max(0, state.global_step - 1) // every)
 
 
 def _notice_collapse(context: JobContext, step: int, clock: StepClock, watch: Watch) -> None:

@@ -14,7 +14,7 @@ from export.ollama.spec import OllamaSpec
 from jobs.directory import JobDirectory, State, Status
 from jobs.errors import BadInput
 from jobs.workspace import Workspace
-from ui import demo, job_panel
+from ui import demo, filling, job_panel
 from ui import form as forms
 from ui.choices import Option
 from ui.inert import inert
@@ -63,7 +63,7 @@ def lay_out(page: Page) -> None:
         done = status.state is State.SUCCEEDED and manifest is not None
         return [created_html(manifest["figures"]) if done and manifest else ""]
 
-    page.load(form.initial, form.outputs)
+    filling.fill(page, form, "gguf", error)
     page.on(create.click, start, form.inputs, panel.outputs, error)
     job_panel.wire(page, panel, result, [created])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import gradio as gr
@@ -99,14 +100,15 @@ def _wire_form(page: Page, form: forms.Form, models: Any, rules: Any, error: Any
     known, known_rules = gr.Textbox(visible=False), gr.Textbox(visible=False)
     shown, shown_rules = [models, known], [rules, form.yaml, known_rules]
 
-    def choose(workspace: Workspace, values: list[str]) -> list[Any]:
-        if values == chosen_models(workspace):  # shown by the page itself, nobody's choice
+    def choose(workspace: Workspace, values: list[str], seen: str) -> list[Any]:
+        shown_before = json.loads(seen)[1] if seen else []
+        if values in (chosen_models(workspace), shown_before):  # shown by the page itself, nobody's choice
             return [SKIP for _ in [*form.outputs, models]]
         keep_models(workspace, values)
         return [*form.initial(workspace), SKIP if values else _models_shown(workspace)]
 
     def show(workspace: Workspace, seen: str = "") -> list[Any]:
-        now = repr((serve_options(workspace), chosen_models(workspace)))
+        now = json.dumps([serve_options(workspace), chosen_models(workspace)])
         return [SKIP, SKIP] if now == seen else [_models_shown(workspace), now]
 
     def follow_rules(workspace: Workspace, seen: str = "") -> list[Any]:
@@ -120,7 +122,7 @@ def _wire_form(page: Page, form: forms.Form, models: Any, rules: Any, error: Any
     page.load(form.initial, form.outputs)
     page.load(follow_rules, shown_rules)
     page.poll(TAB, follow_rules, [known_rules], shown_rules)
-    page.on(models.change, choose, [models], [*form.outputs, models], error)
+    page.on(models.change, choose, [models, known], [*form.outputs, models], error)
     filling.fill_when_entered(page, form)
 
 

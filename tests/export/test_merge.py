@@ -66,7 +66,7 @@ def assert_same_bits(ours: dict[str, torch.Tensor], theirs: dict[str, torch.Tens
     assert different == []
 
 
-KINDS = {
+KINDS: dict[str, dict[str, Any]] = {
     "lora": {"r": 8, "lora_alpha": 16},
     "rslora": {"r": 8, "lora_alpha": 16, "use_rslora": True},
     "dora": {"r": 4, "use_dora": True},

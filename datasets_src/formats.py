@@ -190,7 +190,8 @@ def choose(source: str, detection: Detection) -> Format:
     raise BadInput(
         f"{source} can't be read: {detection.evidence}.",
         f"Its rows have to have the columns of a known format ({known}).",
-        "Say which of its columns mean what with `columns`, as in `columns: {instruction: task, output: result}`.",
+        "Say which of its columns mean what: on the page under “Which column holds what”, in a spec with `columns`, as "
+        "in `columns: {instruction: task, output: result}`.",
     )
 
 

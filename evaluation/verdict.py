@@ -167,11 +167,13 @@ def sentence(verdict: Verdict, measure: Measure, gap: float, confidence: float, 
     low, high = _told(measure, verdict.low), _told(measure, verdict.high)
     if verdict.outcome in ("better", "worse"):
         size = _with_unit(measure, abs(_told(measure, verdict.difference)))
-        way = f"{verdict.outcome} by"
-        if measure.unit == "perplexity":
-            way = f"{verdict.outcome}: perplexity {'lower' if verdict.difference < 0 else 'higher'} by"
         ends = sorted((abs(low), abs(high)))
-        return f"{way} {size} ({_certainty(ends[0], ends[1], verdict.p_adjusted, confidence)})"
+        certainty = _certainty(ends[0], ends[1], verdict.p_adjusted, confidence)
+        if measure.unit != "perplexity":
+            return f"{verdict.outcome} by {size} ({certainty})"
+        if verdict.outcome == "better":
+            return f"better: perplexity lower by {size} ({certainty})"
+        return f"worse: perplexity higher by {size} ({certainty})"
     certainty = _certainty(low, high, verdict.p_adjusted, confidence)
     difference = f"difference {_with_unit(measure, _told(measure, verdict.difference))}, {certainty}"
     if verdict.outcome == "too few items":

@@ -79,10 +79,10 @@ def plan_html(workspace: Workspace, spec: ExportSpec | None) -> str:
     parts = ", ".join(f"{stage.label[0].lower()}{stage.label[1:]} {_about(stage.expected)}" for stage in stages)
     needed = needed_bytes(spec, source)
     short = needed > hardware.disk_free
-    room = f"{size(needed)} of disk, {size(hardware.disk_free)} free"
-    warning = f'<p class="warning">Not enough room: it needs {room}.</p>' if short else ""
+    room = f"The disk has {size(hardware.disk_free)} free, the export takes {size(needed)} of them."
+    warning = '<p class="warning">Not enough room on the disk.</p>' if short else ""
     return (
-        f'<div class="hearth-export-plan">About <b>{_about(whole)}</b> on this machine; needs {room}.'
+        f'<div class="hearth-export-plan">About <b>{_about(whole)}</b> on this machine. {room}'
         f'<p class="quiet">{escape(parts)}</p>{warning}</div>'
     )
 

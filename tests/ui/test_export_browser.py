@@ -55,7 +55,7 @@ def test_from_sizes_to_a_chat_in_ollama(page: Any, ollama: FakeOllama, tmp_path:
     open_tab(page, "Export")
     choose_sizes(page, {"Q8_0", "Q4_K_M"})
     playwright.expect(page.locator("#export-plan")).to_contain_text(
-        re.compile("About .* on this machine; needs .* free")
+        re.compile("About .* on this machine. The disk has .* free, the export takes .* of them")
     )
     playwright.expect(page.locator("#export-plan")).to_contain_text("quantising to Q4_K_M")
     page.locator("#export").click()

@@ -96,7 +96,7 @@ def _why_not(checks: Comparing, name: CheckName) -> str | None:
     if name in ("answers", "behaviour") and not checks.prompts:
         return "there are no held-out answers, or their dataset is gone"
     if name == "task" and task_of(checks) is None:
-        return "no task was named, and the model was not evaluated by one that a file can be asked"
+        return "no task was chosen, and the evaluation of the model, such as by perplexity, asks no questions"
     return None
 
 

@@ -11,8 +11,8 @@ from export.stages import request_skip
 from jobs.directory import JobDirectory, State, Status
 from jobs.errors import BadInput, Missing
 from jobs.workspace import Workspace
+from ui import filling, job_panel
 from ui import form as forms
-from ui import job_panel
 from ui.choices import train_job, trained_options
 from ui.export_plan import plan_html, size_choices, sizes_choice, targets_choice
 from ui.export_view import modelfiles_html, running_html, summary_html, texts_of
@@ -54,7 +54,7 @@ def lay_out(page: Page, parts: gr.Tabs) -> None:
             job_panel.lay_out_details(panel)
 
     form.followers.append(Follower(plan, lambda workspace, raw: plan_html(workspace, _spec_of(form, workspace, raw))))
-    page.load(form.initial, form.outputs)
+    filling.fill(page, form, "job", error)
     _wire_sizes(page, form)
 
     def start(workspace: Workspace, *values: Any) -> list[Any]:

@@ -75,7 +75,9 @@ def _memory(method: str, needed: int, free: int) -> str:
 def _facts(model: CatalogueModel) -> list[str]:
     context = "context unknown" if model.context is None else f"{model.context:,} tokens of context"
     weight = "download size unknown"
-    if model.download_bytes is not None:
+    if model.embedded:
+        weight = "nothing to download"
+    elif model.download_bytes is not None:
         weight = f"about {size(model.download_bytes)} to download"
     licence, _, allows = licence_words(model.licence).partition(": ")
     return [

@@ -218,9 +218,8 @@ def check_mapping(source: str, mapping: Mapping[str, str], columns: Sequence[str
 
 
 def _columns_in_words(names: Sequence[str]) -> str:
-    if len(names) == 1:
-        return f"the column {names[0]}"
-    return f"the columns {', '.join(names[:-1])} and {names[-1]}"
+    listed = ", ".join(names[:-1]) + " and " + names[-1] if len(names) > 1 else names[0]
+    return f"the column{'s' if len(names) > 1 else ''} {listed}"
 
 
 def example(values: Mapping[str, Any], name: FormatName) -> Candidate:

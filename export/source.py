@@ -42,9 +42,9 @@ class Source:
     stored: Plain
 
     def merges_finely(self, wanted: Sequence[Quantisation]) -> bool:
-        """Whether what the adapter changes in BF16 weights is kept in F16 for the files; where one is to be in BF16 by
-        itself, or no file is made, it stays as it is stored."""
-        return self.model.adapter is not None and self.stored == "bf16" and bool(wanted) and "bf16" not in wanted
+        """Whether what the adapter changes in BF16 weights is kept in F16 for the `wanted` files; not where one of them
+        is to be in BF16 itself."""
+        return self.model.adapter is not None and self.stored == "bf16" and "bf16" not in wanted
 
     def source_kind(self, wanted: Sequence[Quantisation]) -> Plain:
         """The one kind to convert to, from which all `wanted` files are made."""

@@ -20,7 +20,7 @@ from ui import (
 )
 from ui.drafts import read_draft, save_draft
 from ui.page import ONCE_FILLED, SKIP, Page, Settings
-from ui.parts import open_first_part
+from ui.parts import open_part
 from ui.translation.catalogue import languages, name_of
 
 TABS = {
@@ -100,7 +100,7 @@ def _lead_on(page: Page, button: Any, following: str, fault: gr.HTML) -> None:
 
 def go_on(workspace: Workspace, tab: str) -> list[Any]:
     """Open the next step's tab where that step is done, whatever part of it was looked at last."""
-    open_first_part(workspace, tab)
+    open_part(workspace, tab)
     return go(workspace, tab)
 
 

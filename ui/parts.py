@@ -39,11 +39,6 @@ def wire_parts(page: Page, tab: str, parts: Any, tabs: dict[str, Any]) -> None:
         page.on(part.select, opener(name), [known], [], fault, quiet=True, js=CHOSEN % name)
 
 
-def open_part(workspace: Workspace, tab: str, name: str) -> None:
-    """Have every page that shows the tab open this part of it."""
+def open_part(workspace: Workspace, tab: str, name: str | None = None) -> None:
+    """Have every page that shows the tab open this part of it, or the one that it begins with."""
     save_draft(workspace, tab, part=name, part_opened=int(read_draft(workspace, tab).get("part_opened", 0)) + 1)
-
-
-def open_first_part(workspace: Workspace, tab: str) -> None:
-    """Have every page that shows the tab open the part that it begins with."""
-    save_draft(workspace, tab, part=None, part_opened=int(read_draft(workspace, tab).get("part_opened", 0)) + 1)

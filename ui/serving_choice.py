@@ -63,6 +63,13 @@ def chosen_models(workspace: Workspace) -> list[str]:
     return [str(each) for each in chosen] if chosen else [serve_options(workspace)[0][1]]
 
 
+def is_nobodys_choice(workspace: Workspace, models: Sequence[str], shown: Sequence[str]) -> bool:
+    """Whether the page itself shows these: what stands there now, or, while nobody has chosen, what was `shown`
+    before something newer was made."""
+    by_hand = read_draft(workspace, TAB).get("models")
+    return list(models) == chosen_models(workspace) or (not by_hand and list(models) == list(shown))
+
+
 def keep_models(workspace: Workspace, models: Sequence[str]) -> None:
     """Keep a choice; the default is none, so that it goes on following what is made next."""
     default = [serve_options(workspace)[0][1]]

@@ -17,6 +17,7 @@ from ui.page import SKIP, Page
 from ui.serving_choice import (
     TAB,
     chosen_models,
+    is_nobodys_choice,
     keep_models,
     require_startable,
     rules_are_used,
@@ -101,8 +102,7 @@ def _wire_form(page: Page, form: forms.Form, models: Any, rules: Any, error: Any
     shown, shown_rules = [models, known], [rules, form.yaml, known_rules]
 
     def choose(workspace: Workspace, values: list[str], seen: str) -> list[Any]:
-        shown_before = json.loads(seen)[1] if seen else []
-        if values in (chosen_models(workspace), shown_before):  # shown by the page itself, nobody's choice
+        if is_nobodys_choice(workspace, values, json.loads(seen)[1] if seen else []):
             return [SKIP for _ in [*form.outputs, models]]
         keep_models(workspace, values)
         return [*form.initial(workspace), SKIP if values else _models_shown(workspace)]

@@ -1,4 +1,4 @@
-"""A served page and an open browser page, for the tests that drive one."""
+"""A served page and an open browser page, for the tests that drive one; a list of sources for those that look at it."""
 
 from __future__ import annotations
 
@@ -7,13 +7,28 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import gradio as gr
 import pytest
 
+from datasets_src.spec import SourceSpec
 from jobs.workspace import Workspace
 from tests.ui.browser import Served, open_page, watched_page
 from tests.ui.page_process import free_port
+from ui import spec_list
+from ui.dataset_draft import SOURCES, TAB
+from ui.sources import card_of, option_applies
+from ui.spec_list import SpecList
 
 PATIENCE_MILLISECONDS = 20_000
+
+
+@pytest.fixture
+def listed() -> SpecList:
+    """The list of a dataset's sources, as the Datasets tab draws it."""
+    with gr.Blocks():
+        listed = spec_list.lay_out(SourceSpec, TAB, SOURCES, card_of, applies=option_applies, hide=("path",))
+        spec_list.lay_out_options(listed, [each.path for each in listed.fields])
+        return listed
 
 
 @pytest.fixture

@@ -8,25 +8,16 @@ import gradio as gr
 import pytest
 
 from datasets_src.build import build
-from datasets_src.spec import DatasetSpec, SourceSpec
+from datasets_src.spec import DatasetSpec
 from jobs.workspace import Workspace
 from tests.toys import write_rows
-from ui import own_rows, spec_list
-from ui.dataset_draft import OWN, SOURCES, TAB, change_source, lay_out_form
+from ui import own_rows
+from ui.dataset_draft import OWN, TAB, change_source, lay_out_form
 from ui.drafts import read_draft
 from ui.form import enter_quietly
 from ui.held_out import part_of
 from ui.layers import YOURS
-from ui.sources import card_of, option_applies
 from ui.spec_list import Item, SpecList
-
-
-@pytest.fixture
-def listed() -> SpecList:
-    with gr.Blocks():
-        listed = spec_list.lay_out(SourceSpec, TAB, SOURCES, card_of, applies=option_applies, hide=("path",))
-        spec_list.lay_out_options(listed, [each.path for each in listed.fields])
-        return listed
 
 
 def rows(workspace: Workspace, number: int, question: str = "prompt", answer: str = "completion") -> Item:

@@ -29,6 +29,7 @@ from ui.page import SKIP, Settings
 from ui.serving_choice import (
     TAB,
     chosen_models,
+    is_nobodys_choice,
     keep_models,
     keep_rules,
     require_startable,
@@ -87,6 +88,15 @@ def test_a_choice_of_models_is_kept_and_the_default_is_none(workspace: Workspace
     assert chosen_models(workspace)[0].startswith("mine=job:"), "the default was no choice"
     keep_models(workspace, ["toy=embedded", "ollama:small"])
     assert chosen_models(Workspace(workspace.root)) == ["toy=embedded", "ollama:small"]
+
+
+def test_what_a_page_showed_before_something_newer_was_made_is_nobodys_choice(workspace: Workspace) -> None:
+    finished_training(workspace, "mine")
+    assert is_nobodys_choice(workspace, chosen_models(workspace), ["embedded"])
+    assert is_nobodys_choice(workspace, ["embedded"], ["embedded"]), "the page hasn't heard of the training yet"
+    assert not is_nobodys_choice(workspace, ["ollama:small"], ["embedded"])
+    keep_models(workspace, ["ollama:small"])
+    assert not is_nobodys_choice(workspace, ["embedded"], ["embedded"]), "taken back by hand"
 
 
 def test_yaml_with_models_and_rules_is_loaded_and_shown_as_it_was(workspace: Workspace, form: forms.Form) -> None:

@@ -13,15 +13,15 @@ from datasets_src.spec import DatasetSpec, SourceSpec
 from jobs.errors import BadInput
 from jobs.workspace import Workspace
 from tests.toys import write_rows
-from ui import column_map, dataset_draft, own_rows, sources_panel, spec_list
-from ui.dataset_draft import OWN, SNAKE, SOURCES, TAB, change_source, checked_spec, lay_out_form, spec_on_screen
+from ui import column_map, dataset_draft, own_rows, sources_panel
+from ui.dataset_draft import OWN, SNAKE, TAB, change_source, checked_spec, lay_out_form, spec_on_screen
 from ui.drafts import read_draft
 from ui.edits import delete
 from ui.fields import form_fields
 from ui.form import Form, enter_quietly
 from ui.own_rows import name_after
 from ui.page import Page, Settings
-from ui.sources import card_of, look_at, look_html, option_applies
+from ui.sources import card_of, look_at, look_html
 from ui.spec_list import SpecList
 
 
@@ -29,14 +29,6 @@ from ui.spec_list import SpecList
 def form() -> Form:
     with gr.Blocks():
         return lay_out_form()
-
-
-@pytest.fixture
-def listed() -> SpecList:
-    with gr.Blocks():
-        listed = spec_list.lay_out(SourceSpec, TAB, SOURCES, card_of, applies=option_applies, hide=("path",))
-        spec_list.lay_out_options(listed, [each.path for each in listed.fields])
-        return listed
 
 
 def settings(workspace: Workspace, *, demo: bool = False) -> Settings:
